@@ -1,0 +1,131 @@
+"""What we advise and why: the one value that cards, orders, explain and metrics are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from cds_service.clinical.operation import Operation
+from cds_service.knowledge.model import Effect, Phase, ProgressionTest, Protocol, Restriction, Severity
+from cds_service.patient.finding import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """An exercise that fits now. *dose* is already chosen for the phase; *since_week* is its (shifted) first week."""
+
+    exercise: str
+    dose: str
+    since_week: int
+    because: str
+    caution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """An exercise that is not offered. *rule* is MATRIX (the protocol's first week, never or clearance) or a rule id."""
+
+    exercise: str
+    rule: str
+    because: str
+    from_week: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A safety rule that fired: what it saw (because, evidence), what it does (effect, removes), what to do (do)."""
+
+    rule: str
+    grade: str
+    title: str
+    severity: Severity
+    effect: Effect
+    removes: tuple[str, ...]
+    because: str
+    say: str
+    do: str
+    evidence: tuple[Evidence, ...]
+    sources: tuple[str, ...]
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A rule whose question the record cannot answer. *group* lets several be told in one phrase."""
+
+    rule: str
+    because: str
+    say: str
+    group: str | None = None
+    matters: bool = True
+    """False where the gap could not change what we say (told in explain, not on the card)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataQuality:
+    rule: str
+    severity: Severity
+    because: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One operation's protocol at the date asked about."""
+
+    operation: Operation
+    protocol: Protocol
+    phase: Phase | None
+    restrictions: tuple[tuple[Restriction, str], ...]
+    """Each restriction with the sentence that holds in this week."""
+    next_test: ProgressionTest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """A fact that changes the plan (age, osteoporosis, revision ...): what changed, in words, by which rule."""
+
+    rule: str
+    say: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A rule that did not fire, and why; for explain and the workbench."""
+
+    rule: str
+    answer: str
+    because: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The whole answer for one patient on one day.
+
+    *relevant* is False where there is nothing to say (no spine operation, only planned or cancelled ones): no card.
+    *programme* holds at most the number of exercises that cards/clinical_path.yaml allows, chosen from *exercises*.
+    *order_refusal* tells why no programme may be ordered (section 9 row 1, text-only ...); None where it may.
+    """
+
+    on: date
+    knowledge_version: str
+    relevant: bool
+    operations: tuple[Operation, ...]
+    plans: tuple[Plan, ...]
+    effect: Effect | None
+    exercises: tuple[Allowed, ...]
+    supervised: tuple[Allowed, ...]
+    clearance: tuple[Withheld, ...]
+    withheld: tuple[Withheld, ...]
+    programme: tuple[Allowed, ...]
+    alerts: tuple[Alert, ...]
+    unknown: tuple[Unknown, ...]
+    data_quality: tuple[DataQuality, ...]
+    modifiers: tuple[Modifier, ...]
+    trace: tuple[Trace, ...]
+    draft_knowledge: bool
+    order_refusal: str | None
+    surgeon_instructions: tuple[Evidence, ...] = ()
+    local_protocols: tuple[str, ...] = ()

@@ -1,0 +1,95 @@
+"""What was done and when, as concluded from the record. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from cds_service.knowledge.model import Phase
+from cds_service.patient.finding import Evidence
+
+
+class Basis(Enum):
+    """How sure: coded / refined by text / text only / conflicting codes."""
+
+    CODED = "coded"
+    REFINED = "refined by text"
+    TEXT = "text only"
+    CONFLICTING = "conflicting"
+
+
+class Assertion(Enum):
+    PERFORMED = "performed"
+    PLANNED = "planned"
+    HISTORY = "history"
+    NEGATED = "negated"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one Procedure says. What is not known is None, never guessed.
+
+    *levels* are motion segments ("L4-L5") from cranial to caudal; *level_count_is_minimum* where a code says "2 or more".
+    *basis_detail* is code | display | text (the contract of `spine-cds classify`).
+    """
+
+    procedure: str
+    is_spine_surgery: bool
+    surgery_type: str | None
+    region: str | None
+    levels: tuple[str, ...]
+    level_count: int | None
+    level_count_is_minimum: bool
+    fusion: bool | None
+    instrumented: bool | None
+    approach: str | None
+    technique: str | None
+    revision: bool | None
+    assertion: Assertion
+    basis: Basis
+    basis_detail: str
+    because: tuple[str, ...]
+    alternatives: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    side: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation (episode), possibly recorded as several Procedures, placed on its timeline.
+
+    *date* is the latest day the record allows; None where none is recorded (DQ06). *completed_week* = floor(POD / 7);
+    *effective_week* = completed week minus RF45 shifts, not below 0. *text_type* is the display-only guess of a text-only
+    procedure (DQ05), *surgery_type* is then UNKNOWN_SPINE.
+    """
+
+    surgery_type: str
+    date: date | None
+    date_as_recorded: str | None
+    date_is_partial: bool
+    post_op_day: int | None
+    completed_week: int | None
+    effective_week: int | None
+    shift_weeks: int
+    phase: Phase | None
+    region: str | None
+    levels: tuple[str, ...]
+    level_count: int | None
+    level_count_is_minimum: bool
+    fusion: bool | None
+    instrumented: bool | None
+    approach: str | None
+    technique: str | None
+    revision: bool | None
+    staged: bool
+    basis: Basis
+    because: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    procedures: tuple[str, ...]
+    alternatives: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    text_type: str | None = None
+    permanent_blocks_only: bool = False
+    """An old fusion beside a recent operation: only its NEVER cells still count (DQ08, hardware removal)."""

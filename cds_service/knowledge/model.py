@@ -1,0 +1,304 @@
+"""Knowledge as read from cards/: protocols, exercises, rules, sources. Values only; loading is load.py's job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+from typing import Any
+
+
+class Status(Enum):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class Mark(Enum):
+    """How far a number or statement was verified: V seen in its source, D the compiler's default, M from memory,
+    SEC seen only second-hand."""
+
+    V = "V"
+    D = "D"
+    M = "M"
+    SEC = "SEC"
+
+
+class Effect(Enum):
+    """What an alert does to the exercise list, worst first in `EFFECT_ORDER`."""
+
+    STOP_ALL = "STOP_ALL"
+    BASELINE_ONLY = "BASELINE_ONLY"
+    REMOVE = "REMOVE"
+    NO_PROGRESSION = "NO_PROGRESSION"
+    INFO = "INFO"
+
+
+EFFECT_ORDER = (Effect.STOP_ALL, Effect.BASELINE_ONLY, Effect.REMOVE, Effect.NO_PROGRESSION, Effect.INFO)
+
+
+class Severity(Enum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+    NOTE = "note"
+
+
+SEVERITY_ORDER = (Severity.CRITICAL, Severity.WARNING, Severity.INFO, Severity.NOTE)
+
+
+class Permission(Enum):
+    """What the matrix says of an exercise under a protocol."""
+
+    PLAIN = "plain"
+    SUPERVISED = "supervised"
+    CLEARANCE = "clearance"  # SC: surgeon clearance only, never in the plain list
+    NEVER = "never"  # NV
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    status: Status
+    written_by: str
+    checked_by: str
+    checked_on: date | None
+    next_check: date
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    key: str
+    author: str
+    year: str
+    title: str
+    url: str | None
+    grade: str
+    status: str
+    used_for: str
+    citable: bool
+    """False where the source was never verified: it may stand in the reference site, never on a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    id: str
+    name: str
+    how: str
+    target: str
+    region: str
+    category: str
+    spine_load: str
+    do_not_use_when: str
+    equipment: str
+    supervision: str
+    snomed_code: str | None
+    snomed_display: str | None
+    dose: str
+    dose_mark: Mark
+    sources: tuple[str, ...]
+    tags: frozenset[str]
+    universal: bool
+    """In the universal (BASELINE_ONLY) set."""
+    not_alone: bool = False
+    """The catalogue says it is not for people at risk of falling alone (dossier section 9, row 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWeek:
+    """One cell of the matrix. *week* is the first completed week; None for CLEARANCE and NEVER."""
+
+    exercise: str
+    permission: Permission
+    week: int | None
+    mark: Mark
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A half-open interval of completed weeks [from_week, to_week); *to_week* None means no end."""
+
+    id: str
+    from_week: int
+    to_week: int | None
+    goal: str
+
+    def covers(self, week: int) -> bool:
+        return self.from_week <= week and (self.to_week is None or week < self.to_week)
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictionStep:
+    """What a restriction says between two completed weeks ([from_week, to_week); None = open)."""
+
+    from_week: int
+    to_week: int | None
+    say: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    topic: str
+    default: str
+    steps: tuple[RestrictionStep, ...]
+    source_range: str
+    sources: tuple[str, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressionTest:
+    """What must be shown before the step from one phase to the next. *week* is the gate's completed week."""
+
+    from_phase: str
+    to_phase: str
+    week: int | None
+    say: str
+    sources: tuple[str, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Everything one surgery type's file says."""
+
+    id: str
+    short: str
+    name: str
+    plain_name: str
+    region: str
+    operation_class: str
+    fusion: bool
+    instrumented: str
+    approach: str
+    why: str
+    phases: tuple[Phase, ...]
+    first_weeks: Mapping[str, FirstWeek]
+    restrictions: tuple[Restriction, ...]
+    progression: tuple[ProgressionTest, ...]
+    disagreement: str
+    agree_first: bool
+    """The list is headed "to agree with the surgeon first" and no programme is offered as an order (section 9, row 1)."""
+    agree_first_why: str
+    topic_code: str | None
+    sources: tuple[str, ...]
+    governance: Governance
+    file: str = ""
+
+    def phase_at(self, week: int) -> Phase | None:
+        return next((phase for phase in self.phases if phase.covers(week)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One step of a safety rule; the first grade that is met, in file order (worst first), speaks for the rule.
+
+    *when* is the compiled condition of patient/criteria.py. *removes* are tags of exercises (REMOVE);
+    *supervises* are tags whose exercises leave the plain list for the supervised one.
+    """
+
+    id: str
+    when: Any
+    severity: Severity
+    effect: Effect
+    removes: tuple[str, ...]
+    supervises: tuple[str, ...]
+    removes_exercises: tuple[str, ...]
+    shift_weeks: int
+    shift_tags: tuple[str, ...]
+    """Tags whose exercises start *shift_weeks* later; empty with a shift means the whole ladder is shifted."""
+    say: str
+    do: str
+    mark: Mark
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyRule:
+    id: str
+    title: str
+    applies: Any
+    """Compiled condition on the operation (types, regions, approach, window in days); unmet means the rule is silent."""
+    grades: tuple[Grade, ...]
+    if_unknown: str
+    unknown_group: str | None
+    """Rules of one group ("vital signs") that are all unknown are told in one phrase."""
+    sources: tuple[str, ...]
+    governance: Governance
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DataQualityRule:
+    id: str
+    title: str
+    severity: Severity
+    say: str
+    governance: Governance
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measurable thing: its codes, the unit our thresholds are written in, and how old a value may be."""
+
+    id: str
+    name: str
+    codes: frozenset[tuple[str, str]]
+    unit: str
+    plausible_from: float
+    plausible_to: float
+    fresh_hours: float | None
+    must_follow_operation: bool
+    """True: a value dated before the operation is ignored (DQ10). False for DXA, HbA1c and the like."""
+    unknown_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodelistEntry:
+    system: str
+    code: str
+    term: str
+    mark: str
+    source: str
+    is_prefix: bool = False
+    """The code is a family (I82.4-): every code that begins so belongs to it."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Codelist:
+    id: str
+    entries: tuple[CodelistEntry, ...]
+    words: tuple[str, ...] = ()
+    """Plain-language words by which a text-only Condition is recognised; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """All of cards/, understood. *version* is what people read, *content_hash* is what proves it."""
+
+    version: str
+    content_hash: str
+    protocols: Mapping[str, Protocol]
+    exercises: Mapping[str, Exercise]
+    tags: Mapping[str, frozenset[str]]
+    rules: tuple[SafetyRule, ...]
+    data_quality: Mapping[str, DataQualityRule]
+    measures: Mapping[str, Measure]
+    codelists: Mapping[str, Codelist]
+    sources: Mapping[str, Source]
+    settings: Mapping[str, Any]
+    """Numbers of the clinical path that are no rule (cards/clinical_path.yaml): staged-fusion days, oldest operation weeks, programme size ..., each with unit, mark and source in the file."""
+    surgery: Any = None
+    """Compiled material of clinical/surgery (code tables, axes, words), built by load.py from cards/codelists and cards/words."""
+    overlay: str | None = None
+    """Name of the local overlay in force, None without one."""
+    overlaid: Mapping[str, str] = field(default_factory=dict)
+    """What the overlay changed: knowledge path -> name of the local protocol, for cards to cite."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The kinds of data that the rules ask for (see patient/criteria.py); prefetch is their union."""
+        raise NotImplementedError

@@ -1,0 +1,43 @@
+"""The three answers of a clinical question, and the evidence they rest on. Holds no rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Answer(Enum):
+    """Met, not met, or unknown. Missing data is never *not met*."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact of the record: which resource, which code, which value, when. All but *reference* may be absent."""
+
+    reference: str
+    what: str
+    code: str | None = None
+    system: str | None = None
+    value: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer with its reason (a sentence without a full stop) and its evidence."""
+
+    answer: Answer
+    because: str
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def is_met(self) -> bool:
+        return self.answer is Answer.MET
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.answer is Answer.UNKNOWN

@@ -1,0 +1,238 @@
+"""What we may know of one patient for the length of one call. Values only; reads nothing.
+
+None means "not recorded" (or, for a whole kind of data, "could not be had"); an empty tuple means
+"looked, there is none". Dates keep the precision they were recorded with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import Enum
+
+from cds_service.patient.codes import CodeKey, code_key
+
+
+class Precision(Enum):
+    YEAR = "year"
+    MONTH = "month"
+    DAY = "day"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A point or span in time as recorded. *earliest* and *latest* bound the day; *moment* only where a time was given.
+
+    *as_recorded* is the text of the chart, for evidence. Both bounds are None where the record says something that
+    is no date (performedString "last spring"); then only the text is known.
+    """
+
+    earliest: date | None
+    latest: date | None
+    precision: Precision | None
+    as_recorded: str
+    moment: datetime | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        return self.precision in (Precision.YEAR, Precision.MONTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """A code as recorded. *system* is the recorded URI; `key` is the canonical pair used for look-ups."""
+
+    system: str | None
+    code: str | None
+    display: str | None = None
+
+    @property
+    def key(self) -> CodeKey:
+        return code_key(self.system, self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    codings: tuple[Coding, ...] = ()
+    text: str | None = None
+
+    @property
+    def keys(self) -> tuple[CodeKey, ...]:
+        return tuple(coding.key for coding in self.codings if coding.code)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Every text of the concept: its own and its codings' displays."""
+        texts = [self.text] + [coding.display for coding in self.codings]
+        return tuple(text for text in texts if text)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number as sent: *unit* is the human text, *code* the UCUM code; either may be missing."""
+
+    value: float
+    unit: str | None = None
+    code: str | None = None
+    comparator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    reference: str
+    status: str | None
+    code: Concept
+    performed: When | None = None
+    category: tuple[Concept, ...] = ()
+    body_sites: tuple[Concept, ...] = ()
+    reasons: tuple[Concept, ...] = ()
+    notes: tuple[str, ...] = ()
+    devices: tuple[Concept, ...] = ()
+    device_actions: tuple[Concept, ...] = ()
+    complications: tuple[Concept, ...] = ()
+    outcome: Concept | None = None
+    follow_up: tuple[Concept, ...] = ()
+    status_reason: Concept | None = None
+    part_of: tuple[str, ...] = ()
+    encounter: str | None = None
+    identifiers: tuple[tuple[str | None, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    code: Concept
+    value: Quantity | Concept | str | bool | None = None
+    absent_reason: Concept | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    reference: str
+    status: str | None
+    code: Concept
+    when: When | None = None
+    value: Quantity | Concept | str | bool | None = None
+    absent_reason: Concept | None = None
+    components: tuple[Component, ...] = ()
+    category: tuple[Concept, ...] = ()
+    interpretation: tuple[Concept, ...] = ()
+    body_site: Concept | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    reference: str
+    code: Concept
+    clinical_status: str | None = None
+    verification_status: str | None = None
+    onset: When | None = None
+    recorded: When | None = None
+    abatement: When | None = None
+    category: tuple[Concept, ...] = ()
+    body_sites: tuple[Concept, ...] = ()
+    severity: Concept | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Medication:
+    """A MedicationRequest or MedicationStatement."""
+
+    reference: str
+    status: str | None
+    code: Concept
+    when: When | None = None
+    intent: str | None = None
+    ends: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A ServiceRequest, CarePlan, Goal, DeviceRequest or Appointment, as far as we compare it with our advice.
+
+    *resource* is the whole resource as received (needed for an `update`), None where it was not kept.
+    """
+
+    reference: str
+    kind: str
+    status: str | None
+    code: tuple[Concept, ...] = ()
+    category: tuple[Concept, ...] = ()
+    intent: str | None = None
+    when: When | None = None
+    period_start: When | None = None
+    period_end: When | None = None
+    instantiates: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    resource: dict | None = field(default=None, compare=False, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    reference: str
+    birth_date: When | None = None
+    sex: str | None = None
+    deceased: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A resource that could not be read: where it stood, its type if known, and what was wrong. No value of it."""
+
+    where: str
+    resource_type: str | None
+    what: str
+
+
+class Observations:
+    """The Observations of a record, looked up by code. Newest first; undated ones last.
+
+    intake/ supplies a lazy reading of this same interface, so that a chart of thousands is read only where asked.
+    """
+
+    def __init__(self, observations: Iterable[Observation] = ()):
+        ordered = sorted(
+            observations,
+            key=lambda one: (one.when is not None and one.when.latest is not None, _sort_moment(one.when)),
+            reverse=True,
+        )
+        self._all = tuple(ordered)
+
+    def coded(self, codes: Collection[CodeKey]) -> tuple[Observation, ...]:
+        """The Observations with any of *codes* as code or as a component's code, newest first."""
+        return tuple(
+            one
+            for one in self._all
+            if any(key in codes for key in one.code.keys)
+            or any(key in codes for part in one.components for key in part.code.keys)
+        )
+
+    def all(self) -> tuple[Observation, ...]:
+        return self._all
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+def _sort_moment(when: When | None) -> tuple[str, str]:
+    if when is None or when.latest is None:
+        return ("", "")
+    return (when.latest.isoformat(), when.moment.isoformat() if when.moment else "")
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRecord:
+    """One patient. A kind of data that could not be had is None and named in *gaps* (kind, reason in words)."""
+
+    patient: Patient | None = None
+    procedures: tuple[Procedure, ...] | None = None
+    observations: Observations | None = None
+    conditions: tuple[Condition, ...] | None = None
+    medications: tuple[Medication, ...] | None = None
+    orders: tuple[Order, ...] | None = None
+    appointments: tuple[Order, ...] | None = None
+    gaps: tuple[tuple[str, str], ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
