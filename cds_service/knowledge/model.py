@@ -78,6 +78,34 @@ class Source:
     used_for: str
     citable: bool
     """False where the source was never verified: it may stand in the reference site, never on a card."""
+    publication: str = ""
+    """Journal, publisher or place, as text; *url* is filled only where it can be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A number or a range as a source states it; *high* is None for "at least"."""
+
+    low: int
+    high: int | None
+
+    def __str__(self) -> str:
+        if self.high is None:
+            return f"{self.low}+"
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dosing:
+    """The countable part of a dose, for orders; None where the catalogue states no number."""
+
+    sets: Span | None = None
+    reps: Span | None = None
+    hold_seconds: Span | None = None
+    minutes: Span | None = None
+    times_per_day: Span | None = None
+    days_per_week: Span | None = None
+    each_side: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +130,9 @@ class Exercise:
     """In the universal (BASELINE_ONLY) set."""
     not_alone: bool = False
     """The catalogue says it is not for people at risk of falling alone (dossier section 9, row 4)."""
+    dosing: Dosing = Dosing()
+    snomed_fit: str = ""
+    """How well the SNOMED code says this exercise: exact, approximate, generic (a family of exercises) or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +177,13 @@ class Restriction:
     sources: tuple[str, ...]
     mark: Mark
 
+    def at(self, week: int) -> str | None:
+        """Give the sentence that holds in completed *week*; None once the restriction is over."""
+        for step in self.steps:
+            if step.from_week <= week and (step.to_week is None or week < step.to_week):
+                return step.say
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class ProgressionTest:
@@ -157,6 +195,30 @@ class ProgressionTest:
     say: str
     sources: tuple[str, ...]
     mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence with its mark and sources: a finding, a walking target, a step of the dose ladder."""
+
+    say: str
+    sources: tuple[str, ...]
+    mark: Mark
+    from_week: int | None = None
+    to_week: int | None = None
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A number of the clinical path that is no rule, with what it means."""
+
+    id: str
+    value: int
+    unit: str
+    mark: Mark
+    sources: tuple[str, ...]
+    say: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +244,17 @@ class Protocol:
     """The list is headed "to agree with the surgeon first" and no programme is offered as an order (section 9, row 1)."""
     agree_first_why: str
     topic_code: str | None
+    """SNOMED CT code of the operation, for the card's topic; None where no code was verified."""
     sources: tuple[str, ...]
     governance: Governance
     file: str = ""
+    evidence: tuple[Statement, ...] = ()
+    """What trials and reviews found for this operation."""
+    walking: tuple[Statement, ...] = ()
+    """Walking targets by completed week."""
+    defer: tuple[str, ...] = ()
+    """Decisions the service leaves to the surgeon for this operation."""
+    topic_term: str | None = None
 
     def phase_at(self, week: int) -> Phase | None:
         return next((phase for phase in self.phases if phase.covers(week)), None)
@@ -297,6 +367,20 @@ class Knowledge:
     """Name of the local overlay in force, None without one."""
     overlaid: Mapping[str, str] = field(default_factory=dict)
     """What the overlay changed: knowledge path -> name of the local protocol, for cards to cite."""
+    setting_notes: Mapping[str, Setting] = field(default_factory=dict)
+    """Unit, mark, source and meaning of each number in *settings*."""
+    tables: Mapping[str, Governance] = field(default_factory=dict)
+    """Governance of the files that cannot carry their own keys (CSV tables, code lists), by path in cards/."""
+    dose_ladder: tuple[Statement, ...] = ()
+    """How a dose grows with the time an exercise has been done (topic = kind of exercise)."""
+    walking: tuple[Statement, ...] = ()
+    """Walking targets that hold after any operation."""
+    evidence: tuple[Statement, ...] = ()
+    """Findings that hold for every operation."""
+    defer: tuple[str, ...] = ()
+    """Decisions the service leaves to the surgeon after any operation."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Title, licence and attribution of the knowledge base, as cards/knowledge.yaml states them."""
 
     @property
     def needs(self) -> frozenset[str]:

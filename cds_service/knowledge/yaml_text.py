@@ -12,6 +12,9 @@ from cds_service.errors import Fault
 
 PathKey = tuple[str | int, ...]
 
+# The C parser reads the whole folder in a fraction of the time; it is missing where PyYAML was built without libyaml.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(slots=True)
 class TextFile:
@@ -38,7 +41,10 @@ def read_yaml_text(file: Path, name: str | None = None) -> TextFile:
     """Read *file*; syntax errors and repeated keys become faults instead of exceptions."""
     text = TextFile(name or file.name)
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        text.faults.append(Fault(f"{text.name}:1", "the file is missing", "a YAML file", "add it or restore it"))
+        return text
     except UnicodeDecodeError as error:
         text.faults.append(Fault(f"{text.name}:1", f"not UTF-8 at byte {error.start}", "a UTF-8 text file"))
         return text

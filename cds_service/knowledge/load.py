@@ -1,0 +1,134 @@
+"""From the folder cards/ to Knowledge, or all faults at once with file and line. Decides nothing clinical."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from cds_service.errors import Fault, KnowledgeFaults
+from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
+from cds_service.knowledge.exercises import load_exercises, load_tags
+from cds_service.knowledge.model import Governance, Knowledge, Status
+from cds_service.knowledge.protocols import load_protocols
+from cds_service.knowledge.sources import load_sources
+
+_READ_SUFFIXES = (".yaml", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a look at the whole folder gave: *knowledge* (None where faults forbid it), faults, warnings."""
+
+    knowledge: Knowledge | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+
+
+def load_knowledge(folder: Path, overlay: Path | None = None, use_draft: bool = True) -> Knowledge:
+    """Read *folder* (and the local *overlay*) into Knowledge.
+
+    With *use_draft* False only what a clinician has signed remains; see `signed_only`.
+    Raises KnowledgeFaults with every fault found, each with file and line.
+    """
+    faults: list[Fault] = []
+    knowledge = _read(folder, faults)
+    if faults:
+        raise KnowledgeFaults(faults)
+    return knowledge if use_draft else signed_only(knowledge)
+
+
+def check_knowledge(folder: Path, overlay: Path | None, on: date) -> Checked:
+    """Read everything as `load_knowledge` does, and tell faults and warnings instead of raising.
+
+    A review that is overdue on the day *on* is a warning: it must not stop a service that ran yesterday.
+    """
+    try:
+        knowledge = load_knowledge(folder, overlay)
+    except KnowledgeFaults as found:
+        return Checked(None, found.faults, ())
+    return Checked(knowledge, (), tuple(overdue(knowledge, on)))
+
+
+def overdue(knowledge: Knowledge, on: date) -> list[Fault]:
+    """Tell every file whose next check lies before the day *on*."""
+    return [
+        Fault(name, f"the review was due on {governance.next_check}", "a new check", "check it and move next_check")
+        for name, governance in sorted(_governed(knowledge).items())
+        if governance.status is not Status.RETIRED and governance.next_check < on
+    ]
+
+
+def signed_only(knowledge: Knowledge) -> Knowledge:
+    """Give what may be used where draft knowledge is turned off.
+
+    A protocol stands only on signed ground: while a table, a rule or the clinical path is still draft, no protocol
+    is left, because a list without the rules that stop it would be the looser answer.
+    """
+    ground = [governance for name, governance in _governed(knowledge).items() if not name.startswith("protocols/")]
+    grounded = all(governance.status is not Status.DRAFT for governance in ground)
+    return replace(
+        knowledge,
+        protocols={
+            key: protocol
+            for key, protocol in knowledge.protocols.items()
+            if grounded and protocol.governance.status is Status.ACTIVE
+        },
+        rules=tuple(rule for rule in knowledge.rules if rule.governance.status is Status.ACTIVE),
+    )
+
+
+def _governed(knowledge: Knowledge) -> Mapping[str, Governance]:
+    governed = dict(knowledge.tables)
+    governed.update((protocol.file, protocol.governance) for protocol in knowledge.protocols.values())
+    governed.update((f"{rule.file}: {rule.id}", rule.governance) for rule in knowledge.rules)
+    return governed
+
+
+def _read(folder: Path, faults: list[Fault]) -> Knowledge:
+    if not folder.is_dir():
+        raise KnowledgeFaults([Fault(str(folder), "there is no such folder", "the folder with the knowledge files")])
+    notes = load_notes(folder, faults)
+    sources = load_sources(folder, faults)
+    tags = load_tags(folder, faults)
+    exercises = load_exercises(folder, tags, sources, faults)
+    path = load_clinical_path(folder, sources, faults)
+    protocols = load_protocols(folder, exercises, sources, faults)
+    tables = dict(notes.tables)
+    if path.governance is not None:
+        tables["clinical_path.yaml"] = path.governance
+    return Knowledge(
+        version=notes.version,
+        content_hash=content_hash(folder),
+        protocols={key: value for key, value in protocols.items() if value.governance.status is not Status.RETIRED},
+        exercises=exercises,
+        tags=tags,
+        rules=(),
+        data_quality={},
+        measures={},
+        codelists={},
+        sources=sources,
+        settings={key: setting.value for key, setting in path.numbers.items()},
+        setting_notes=path.numbers,
+        tables=tables,
+        dose_ladder=path.dose_ladder,
+        walking=path.walking,
+        evidence=path.evidence,
+        defer=path.defer,
+        notes=notes.words,
+    )
+
+
+def content_hash(*folders: Path) -> str:
+    """Give the SHA-256 over names and bytes of every knowledge file, so that one changed sign shows."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.suffix in _READ_SUFFIXES and file.is_file():
+                content = file.read_bytes()
+                name = file.relative_to(folder).as_posix()
+                digest.update(f"{name}\0{len(content)}\0".encode())
+                digest.update(content)
+    return digest.hexdigest()
