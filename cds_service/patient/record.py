@@ -167,6 +167,8 @@ class Order:
     period_end: When | None = None
     instantiates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    do_not_perform: bool = False
+    """The order forbids what it names."""
     resource: dict | None = field(default=None, compare=False, hash=False)
 
 
@@ -180,11 +182,15 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A resource that could not be read: where it stood, its type if known, and what was wrong. No value of it."""
+    """Something that could not be read: where it stood, its type if known, and what was wrong. No value of it.
+
+    *skipped* is False where the resource itself was read and only the named field was left out.
+    """
 
     where: str
     resource_type: str | None
     what: str
+    skipped: bool = True
 
 
 class Observations:

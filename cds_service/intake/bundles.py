@@ -1,0 +1,298 @@
+"""One body of FHIR JSON -> a Page of entries: a Bundle, a single resource, an array, or one resource a line.
+
+A sound Bundle is decoded in one pass; anything else entry by entry, so that a broken entry never hides the others. Bundles
+inside Bundles are opened. What cannot be read is named with its JSON path, never with its value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from cds_service.intake import shapes
+from cds_service.intake.mend import UNDECODABLE, Faults, NoJson, mend, read_leniently, read_part
+from cds_service.intake.shapes import Bundle, Entry, OperationOutcome
+from cds_service.patient.record import Unreadable
+
+NESTED_BUNDLES_MOST = 4
+"""How deep Bundles inside Bundles are opened."""
+
+_FAILING = ("error", "fatal")
+_TOP = msgspec.json.Decoder(shapes.Resource)
+_ENTRY = msgspec.json.Decoder(Entry)
+
+
+class _LooseBundle(shapes.Shape):
+    """A Bundle of which only the frame is trusted."""
+
+    resource_type: str | None = None
+    total: Raw = shapes.NOTHING
+    link: Raw = shapes.NOTHING
+    entry: list[Raw] = []
+
+
+class _RawEntry(shapes.Shape):
+    resource: Raw = shapes.NOTHING
+
+
+class _RawBundle(shapes.Shape):
+    entry: list[_RawEntry] = []
+
+
+_LOOSE = msgspec.json.Decoder(_LooseBundle)
+_RAW = msgspec.json.Decoder(_RawBundle)
+
+
+@dataclass(slots=True)
+class Page:
+    """What one body held.
+
+    *places* names each entry's JSON path where it is not plainly `entry[i].resource`. *is_null* tells a JSON null;
+    *not_fhir* says in words what stood there instead of FHIR; *size_bytes* is the body's length.
+    """
+
+    root: str = ""
+    entries: list[Entry] = field(default_factory=list)
+    places: list[str] | None = None
+    unreadable: list[Unreadable] = field(default_factory=list)
+    is_bundle: bool = False
+    is_null: bool = False
+    not_fhir: str = ""
+    next_url: str | None = None
+    total: float | None = None
+    outcomes: list[OperationOutcome] = field(default_factory=list)
+    other_types: set[str] = field(default_factory=set)
+    size_bytes: int = 0
+    bodies: dict[int, dict] = field(default_factory=dict)
+    """Whole resources as received, by entry, for the types an order can be updated from."""
+
+    def place(self, number: int) -> str:
+        path = self.places[number] if self.places is not None else f"entry[{number}].resource"
+        return join(self.root, path)
+
+    @property
+    def failure(self) -> str | None:
+        """The code of the first failing issue of an OperationOutcome that stands here, None without one."""
+        for outcome in self.outcomes:
+            for issue in outcome.issue:
+                if issue.severity not in ("warning", "information", "success"):
+                    return issue.code if issue.code and issue.code.isascii() and len(issue.code) < 40 else "unspecified"
+            if not outcome.issue:
+                return "unspecified"
+        return None
+
+
+def join(root: str, path: str) -> str:
+    if not root or not path:
+        return root or path
+    return f"{root}{path}" if path.startswith("[") else f"{root}.{path}"
+
+
+def open_page(body: bytes | Raw, root: str = "") -> Page:
+    """Open one body. Never raises on its content: what is not FHIR is told in `not_fhir`."""
+    if len(body) < 16 and bytes(body).strip() == b"null":
+        return Page(root=root, is_null=True, size_bytes=len(body))
+    try:
+        top = _TOP.decode(body)
+    except UNDECODABLE:
+        return _open_kindly(body, root)
+    page = Page(root=root, size_bytes=len(body))
+    if isinstance(top, Bundle):
+        page.is_bundle = True
+        page.total = top.total
+        page.next_url = _next_of(top.link)
+        page.entries = top.entry
+        return _sorted_out(page, body)
+    page.places = [""]
+    page.entries = [Entry(top)]
+    return _sorted_out(page, body)
+
+
+def open_lines(body: bytes, root: str = "") -> Page | None:
+    """Open a text of one resource a line; None where it is not that (fewer than two lines, or no objects)."""
+    lines = [(number, line) for number, line in enumerate(bytes(body).splitlines(), 1) if line.strip()]
+    if len(lines) < 2 or not all(line.lstrip(b"\xef\xbb\xbf").lstrip()[:1] == b"{" for _, line in lines[:2]):
+        return None
+    page = Page(root=root, is_bundle=True, places=[], size_bytes=len(body))
+    for number, line in lines:
+        try:
+            resource = read_leniently(line)
+        except NoJson as error:
+            page.unreadable.append(Unreadable(join(root, f"line {number}"), None, str(error)))
+            continue
+        _take(page, resource, None, f"line {number}", 0)
+    return page
+
+
+def _sorted_out(page: Page, body: bytes | Raw) -> Page:
+    """Look at what a strictly decoded page holds besides plain resources, and fetch what needs a second look."""
+    kinds = {type(entry.resource) for entry in page.entries}
+    if kinds <= _PLAIN:
+        return page
+    if Bundle in kinds or kinds & _WHOLE:
+        return _open_kindly(body, page.root)
+    page.outcomes = [entry.resource for entry in page.entries if isinstance(entry.resource, OperationOutcome)]
+    kept = [
+        (entry, page.places[number] if page.places is not None else f"entry[{number}].resource")
+        for number, entry in enumerate(page.entries)
+        if entry.resource is not None and not isinstance(entry.resource, OperationOutcome)
+    ]
+    page.entries = [entry for entry, _ in kept]
+    page.places = [place for _, place in kept]
+    return page
+
+
+_WHOLE = frozenset(shapes.ORDERS) - {shapes.MedicationRequest}
+"""Types whose whole resource is kept, because an `update` must carry it."""
+_PLAIN = frozenset(shapes.READABLE.values()) - {OperationOutcome} - _WHOLE
+
+
+def _open_kindly(body: bytes | Raw, root: str) -> Page:
+    page = Page(root=root, places=[], size_bytes=len(body))
+    try:
+        loose = _LOOSE.decode(body)
+    except UNDECODABLE:
+        return _open_anything(page, body)
+    if loose.resource_type not in (None, "Bundle") or not loose.entry:
+        return _open_anything(page, body)
+    page.is_bundle = True
+    faults: Faults = []
+    page.next_url = _next_of(read_part(loose.link, list[shapes.Link], "link", faults))
+    page.total = read_part(loose.total, float, "total", faults)
+    for number, raw in enumerate(loose.entry):
+        _take_entry(page, raw, f"entry[{number}]")
+    return page
+
+
+def _take_entry(page: Page, raw: Raw, path: str) -> None:
+    try:
+        entry = _ENTRY.decode(raw)
+    except UNDECODABLE:
+        entry = None
+    if entry is not None and type(entry.resource) in _PLAIN:
+        page.entries.append(entry)
+        page.places.append(f"{path}.resource")
+        return
+    try:
+        value = read_leniently(raw)
+    except NoJson as error:
+        page.unreadable.append(Unreadable(join(page.root, path), None, str(error)))
+        return
+    _take_frame(page, value, path, 0)
+
+
+def _open_anything(page: Page, body: bytes | Raw) -> Page:
+    """Open a body of which not even the frame is sound."""
+    try:
+        value = read_leniently(body)
+    except NoJson as error:
+        start = bytes(body[:200]).lstrip()[:1] if isinstance(body, bytes) else bytes(body)[:200].lstrip()[:1]
+        page.not_fhir = "a web page" if start == b"<" else str(error)
+        return page
+    if isinstance(value, dict):
+        _take_top(page, value)
+    elif isinstance(value, list):
+        page.is_bundle = True
+        for number, one in enumerate(value):
+            if isinstance(one, dict) and "resourceType" not in one and "resource" in one:
+                _take_frame(page, one, f"[{number}]", 0)
+            else:
+                _take(page, one, None, f"[{number}]", 0)
+    elif isinstance(value, str):
+        page.not_fhir = "a web page" if value.lstrip()[:1] == "<" else "a text"
+    else:
+        page.not_fhir = "a bare value"
+    return page
+
+
+def _take_top(page: Page, value: dict) -> None:
+    if value.get("resourceType") == "Bundle" or ("resourceType" not in value and "entry" in value):
+        page.is_bundle = True
+        faults: Faults = []
+        frame = mend({key: value.get(key) for key in ("link", "total")}, Bundle, faults)
+        page.total, page.next_url = frame.total, _next_of(frame.link)
+        _take_bundle(page, value, "", 0)
+    elif "resourceType" not in value:
+        page.not_fhir = "an object without resourceType"
+    else:
+        _take(page, value, None, "", 0)
+
+
+def _take_bundle(page: Page, bundle: dict, path: str, depth: int) -> None:
+    entries = bundle.get("entry")
+    if entries is None:
+        return
+    for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+        _take_frame(page, entry, join(path, f"entry[{number}]"), depth)
+
+
+def _take_frame(page: Page, entry: Any, path: str, depth: int) -> None:
+    if not isinstance(entry, dict):
+        page.unreadable.append(Unreadable(join(page.root, path), None, "expected an object"))
+        return
+    resource = entry.get("resource")
+    if resource is None and "resourceType" in entry:
+        _take(page, entry, None, path, depth)
+        return
+    if resource is None:
+        return
+    full_url = entry.get("fullUrl")
+    _take(page, resource, full_url if isinstance(full_url, str) else None, f"{path}.resource", depth)
+
+
+def _take(page: Page, resource: Any, full_url: str | None, path: str, depth: int) -> None:
+    where = join(page.root, path)
+    if not isinstance(resource, dict):
+        page.unreadable.append(Unreadable(where, None, "expected an object"))
+        return
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str):
+        page.unreadable.append(Unreadable(where, None, "resourceType is missing"))
+    elif kind == "Bundle":
+        if depth >= NESTED_BUNDLES_MOST:
+            page.unreadable.append(Unreadable(where, "Bundle", "Bundles are nested too deeply"))
+        else:
+            _take_bundle(page, resource, path, depth + 1)
+    elif kind not in shapes.READABLE:
+        page.other_types.add(kind if kind.isascii() and kind.isalpha() and len(kind) < 64 else "?")
+    else:
+        _take_known(page, resource, kind, full_url, path)
+
+
+def _take_known(page: Page, resource: dict, kind: str, full_url: str | None, path: str) -> None:
+    where = join(page.root, path)
+    shape = shapes.READABLE[kind]
+    faults: Faults = []
+    read = mend(resource, shape, faults)
+    if isinstance(read, OperationOutcome):
+        page.outcomes.append(read)
+        return
+    deciding = [fault for fault in faults if fault[0] == "code"]
+    if deciding and kind in _DECIDED_BY_CODE:
+        page.unreadable.append(Unreadable(join(where, "code"), kind, f"expected {deciding[0][1]}"))
+        return
+    page.unreadable += [
+        Unreadable(join(where, path), kind, f"left out: expected {expected}", skipped=False) for path, expected in faults
+    ]
+    if shape in _WHOLE:
+        page.bodies[len(page.entries)] = resource
+    page.entries.append(Entry(read, full_url))
+    page.places.append(path)
+
+
+_DECIDED_BY_CODE = ("Observation", "Procedure", "Condition")
+
+
+def _next_of(links: list[shapes.Link] | None) -> str | None:
+    return next((link.url for link in links or () if link.relation == "next" and link.url), None)
+
+
+def open_drafts(body: bytes | Raw, root: str = "") -> Page:
+    """Open a Bundle of drafts, keeping every whole resource; a missing or null one is an empty page."""
+    page = open_page(body, root)
+    if page.is_null:
+        page.is_bundle = True
+    return page
