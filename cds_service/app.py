@@ -1,0 +1,131 @@
+"""create_app: the one place where everything meets. Builds; answers nothing itself."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, Response, request
+
+from cds_service import __version__, metrics
+from cds_service.cards.build import OVERRIDE_REASONS
+from cds_service.errors import NotTrusted
+from cds_service.hooks import ALL_HOOKS
+from cds_service.knowledge.load import load_knowledge
+from cds_service.knowledge.model import Knowledge
+from cds_service.respond import Practice
+from cds_service.security.tenants import Tenants, load_tenants
+from cds_service.security.tokens import Caller, Verifier
+from cds_service.settings import DEVELOPMENT_ORIGINS, Settings
+from cds_service.store.feedback import Store
+from cds_service.web.cors import is_loopback_origin, register_cors
+from cds_service.web.feedback import feedback_blueprint
+from cds_service.web.guard import Authenticator, Knock, register_guard
+from cds_service.web.operations import operations_blueprint
+from cds_service.web.problems import register_problems
+from cds_service.web.request_log import configure_logging, register_request_log
+from cds_service.web.services import services_blueprint
+
+_GC_THRESHOLD = (50_000, 20, 50)
+"""Collections cost a quarter of the time at 100 Observations with Python's own threshold; see docs/performance.md."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    knowledge: Knowledge | None = None,
+    authenticate: Authenticator | None = None,
+) -> Flask:
+    """Build the application from *settings*; raises KnowledgeFaults, SettingsFaults or StoreUnavailable.
+
+    *clock* (the moment of a call, with time zone), *knowledge* and *authenticate* may be given by tests.
+    """
+    configure_logging(settings.log_level)
+    knowledge = knowledge or load_knowledge(settings.cards, settings.overlay, settings.use_draft)
+    tenants = load_tenants(settings.tenants, production=not settings.is_development)
+    now = clock or (lambda: datetime.now(settings.timezone))
+    store = Store(
+        settings.database_url,
+        offered_reasons=((one.system, one.code) for one in OVERRIDE_REASONS),
+        on_dropped=metrics.count_unrecorded,
+    )
+    store.migrate()
+    practice = _practice(settings, knowledge, tenants)
+
+    app = Flask("spine-cds", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.strict_slashes = False
+    app.extensions["spine-cds-store"] = store
+    register_request_log(app)
+    register_cors(app, _origin_check(settings, tenants), settings.is_development)
+    register_guard(app, authenticate or _authenticator(settings, tenants, store))
+    register_problems(app)
+    app.register_blueprint(
+        services_blueprint(practice, ALL_HOOKS, store, now, settings.is_development, settings.shared_service_id)
+    )
+    app.register_blueprint(feedback_blueprint(ALL_HOOKS, store, now, settings.shared_service_id))
+    app.register_blueprint(operations_blueprint(store, _versions(settings, knowledge)))
+    return app
+
+
+def settle_memory() -> None:
+    """Put all that was loaded beyond the reach of the garbage collector, and let it run less often.
+
+    To be called once per process before it serves: before the fork, so that the pages stay shared.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+
+
+def _practice(settings: Settings, knowledge: Knowledge, tenants: Tenants) -> Practice:
+    return Practice(
+        knowledge=knowledge,
+        base_url=settings.base_url,
+        card_key=settings.card_key,
+        gather_seconds=settings.gather_milliseconds / 1000,
+        prefetch_only=settings.prefetch_only,
+        missing_data=settings.missing_data,
+        prefetch_dialect=settings.prefetch_dialect,
+    )
+
+
+def _authenticator(settings: Settings, tenants: Tenants, store: Store) -> Authenticator:
+    verifier = Verifier(tenants, store, production=not settings.is_development)
+
+    def authenticate(knock: Knock) -> Caller:
+        if len(knock.authorization) > 1:
+            raise NotTrusted("the call has two Authorization headers; send one", "form")
+        header = knock.authorization[0] if knock.authorization else None
+        return verifier.verify(header, knock.path, settings.base_url, knock.body())
+
+    return authenticate
+
+
+def _origin_check(settings: Settings, tenants: Tenants) -> Callable[[str], bool]:
+    allowed = frozenset(settings.cors_origins) | tenants.origins
+    if not settings.is_development:
+        return allowed.__contains__
+    allowed |= frozenset(DEVELOPMENT_ORIGINS)
+    return lambda origin: origin in allowed or is_loopback_origin(origin)
+
+
+def _versions(settings: Settings, knowledge: Knowledge) -> dict[str, Any]:
+    status: dict[str, int] = {}
+    for protocol in knowledge.protocols.values():
+        name = protocol.governance.status.value
+        status[name] = status.get(name, 0) + 1
+    return {
+        "service": __version__,
+        "commit": settings.commit,
+        "knowledge": {
+            "version": knowledge.version,
+            "hash": knowledge.content_hash,
+            "protocols": status,
+            "rules": len(knowledge.rules),
+        }
+        | ({"overlay": knowledge.overlay} if knowledge.overlay else {}),
+    }

@@ -1,0 +1,89 @@
+"""Counters and timings of the service. Labels are ids of our own (service, rule, status); never anything of a caller.
+
+With several processes the numbers meet in the folder PROMETHEUS_MULTIPROC_DIR, which `spine-cds serve` sets up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client.values import ValueClass
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.4, 0.5, 1.0, 2.5, 5.0)
+
+REGISTRY = CollectorRegistry()
+
+_CALLS = Counter("spine_cds_calls_total", "Requests answered", ("route", "status"), registry=REGISTRY)
+_CALL_SECONDS = Histogram(
+    "spine_cds_call_seconds", "Time from request to answer", ("route",), buckets=_SECONDS, registry=REGISTRY
+)
+_CARDS = Counter("spine_cds_cards_total", "Cards sent", ("service", "indicator"), registry=REGISTRY)
+_RULES = Counter("spine_cds_rules_total", "Rules that spoke in an answer", ("service", "rule"), registry=REGISTRY)
+_DEGRADED = Counter(
+    "spine_cds_degraded_total", "Answers given without data that were asked for", ("service",), registry=REGISTRY
+)
+_MISSING = Counter("spine_cds_missing_data_total", "Calls without required data", ("service",), registry=REGISTRY)
+_FETCH_SECONDS = Histogram(
+    "spine_cds_fhir_gather_seconds",
+    "Time spent reading from FHIR servers in one call",
+    ("service",),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+_FEEDBACK = Counter("spine_cds_feedback_total", "Feedback entries stored", ("service", "outcome"), registry=REGISTRY)
+_REFUSED = Counter("spine_cds_refused_total", "Calls whose token was refused", ("check",), registry=REGISTRY)
+_UNRECORDED = Counter(
+    "spine_cds_cards_unrecorded_total", "Issued cards the store could not take note of", registry=REGISTRY
+)
+
+
+def count_call(route: str, status: int, seconds: float) -> None:
+    _CALLS.labels(route, str(status)).inc()
+    _CALL_SECONDS.labels(route).observe(seconds)
+
+
+def count_cards(service: str, indicators: Iterable[str], rules: Iterable[str]) -> None:
+    for indicator in indicators:
+        _CARDS.labels(service, indicator).inc()
+    for rule in rules:
+        _RULES.labels(service, rule).inc()
+
+
+def count_degraded(service: str) -> None:
+    _DEGRADED.labels(service).inc()
+
+
+def count_missing(service: str) -> None:
+    _MISSING.labels(service).inc()
+
+
+def count_gathering(service: str, seconds: float) -> None:
+    _FETCH_SECONDS.labels(service).observe(seconds)
+
+
+def count_feedback(service: str, outcome: str) -> None:
+    _FEEDBACK.labels(service, outcome).inc()
+
+
+def count_refused(check: str) -> None:
+    _REFUSED.labels(check).inc()
+
+
+def count_unrecorded(cards: int) -> None:
+    _UNRECORDED.inc(cards)
+
+
+def rendered() -> tuple[bytes, str]:
+    """All numbers in Prometheus' text format, and its content type; summed over the processes where there are many."""
+    registry = REGISTRY
+    if getattr(ValueClass, "_multiprocess", False):
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def forget_process(pid: int) -> None:
+    """Tell the shared numbers that a process has ended."""
+    if getattr(ValueClass, "_multiprocess", False):
+        multiprocess.mark_process_dead(pid)

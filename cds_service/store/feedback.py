@@ -1,0 +1,314 @@
+"""The store: which card came from which rule, what became of it, which tokens were seen. No patient, no user.
+
+Feedback is written before it is acknowledged. Issued cards are noted in the background, so that a hook call never
+waits for the store; what cannot be noted is dropped and counted, and its feedback is kept as "card not known".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import Engine, Table, create_engine, delete, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from cds_service.errors import StoreUnavailable
+from cds_service.store.migrate import migrate
+from cds_service.store.tables import FEEDBACK, ISSUED_CARDS, SEEN_TOKENS
+
+_LOG = logging.getLogger(__name__)
+
+NOT_OFFERED = "other"
+"""Stands for a reason code that we never offered: such a code may hold anything, so it is not kept."""
+
+_SQLITE_BUSY_SECONDS = 5
+_POSTGRES_CONNECT_SECONDS = 3
+_POSTGRES_STATEMENT_MILLISECONDS = 5_000
+_WAITING_MOST = 10_000
+_BATCH_MOST = 500
+_BATCH_SECONDS = 0.2
+_TRIES = 3
+_PURGE_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCard:
+    """A card as sent: *rules* are the ids of the rules behind it, worst first."""
+
+    card: str
+    rules: tuple[str, ...]
+    suggestions: tuple[str, ...]
+    knowledge_version: str
+    service: str
+    tenant: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackEntry:
+    """What became of a card. *reason* is (system, code); *has_comment* that a text came, which is never kept."""
+
+    card: str
+    outcome: str
+    outcome_at: datetime
+    accepted_suggestions: tuple[str, ...] = ()
+    reason: tuple[str, str] | None = None
+    has_comment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many entries were new, how many exact repeats, how many told of cards we did not note as issued."""
+
+    new: int
+    repeated: int
+    unknown_cards: int
+
+
+class Store:
+    """One per process tree; safe for threads and after a fork (each process opens its own connections).
+
+    *offered_reasons* are the (system, code) pairs our cards offer; other codes are kept as NOT_OFFERED.
+    *on_dropped* is told how many issued cards could not be noted. *clock* gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        offered_reasons: Iterable[tuple[str, str]] = (),
+        on_dropped: Callable[[int], None] = lambda cards: None,
+        clock: Callable[[], float] = time.time,
+    ):
+        self._url = url
+        self._clock = clock
+        self._reasons = frozenset(offered_reasons)
+        self._on_dropped = on_dropped
+        self._guard = threading.Lock()
+        self._pid = -1
+        self._engine: Engine | None = None
+        self._waiting: queue.Queue[IssuedCard | None] = queue.Queue(_WAITING_MOST)
+        self._writer: threading.Thread | None = None
+        self._purged_at = 0.0
+
+    @property
+    def engine(self) -> Engine:
+        """This process's engine. What was inherited over a fork is left alone: its sockets belong to the parent."""
+        if self._pid != os.getpid() or self._engine is None:
+            with self._guard:
+                if self._pid != os.getpid() or self._engine is None:
+                    if self._engine is not None:
+                        self._engine.dispose(close=False)
+                    self._engine = _open(self._url)
+                    self._waiting = queue.Queue(_WAITING_MOST)
+                    self._writer = None
+                    self._pid = os.getpid()
+        return self._engine
+
+    def migrate(self) -> str:
+        return migrate(self.engine)
+
+    def close(self) -> None:
+        """Write what waits and close the connections."""
+        if self._pid != os.getpid():
+            return
+        writer = self._writer
+        if writer is not None and writer.is_alive():
+            self._waiting.put(None)
+            writer.join(timeout=_TRIES + 2)
+        self._writer = None
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def ping(self) -> None:
+        """Raise StoreUnavailable where the store does not answer or has no tables."""
+        with self._telling(), self.engine.connect() as connection:
+            connection.execute(select(ISSUED_CARDS.c.card).limit(1)).first()
+
+    # -- feedback
+
+    def keep_feedback(
+        self, entries: Sequence[FeedbackEntry], service: str, tenant: str, received_at: datetime
+    ) -> Stored:
+        """Store *entries* durably, all or none; raises StoreUnavailable. Exact repeats change nothing."""
+        rows = [self._row(entry, service, tenant, received_at) for entry in entries]
+        cards = {row["card"] for row in rows}
+        with self._telling():
+            with self.engine.connect() as connection:
+                found = connection.execute(select(ISSUED_CARDS.c.card).where(ISSUED_CARDS.c.card.in_(cards)))
+                known = {row.card for row in found}
+            for row in rows:
+                row["card_known"] = row["card"] in known
+            with self.engine.begin() as connection:
+                new = sum(
+                    connection.execute(self._insert(FEEDBACK).values(**row).on_conflict_do_nothing()).rowcount
+                    for row in rows
+                )
+        return Stored(new, len(rows) - new, sum(1 for row in rows if not row["card_known"]))
+
+    def _row(self, entry: FeedbackEntry, service: str, tenant: str, received_at: datetime) -> dict[str, object]:
+        card = _kept_id(entry.card)
+        suggestions = ",".join(_kept_id(one) for one in entry.accepted_suggestions)
+        system, code = entry.reason or (None, None)
+        if entry.reason is not None and entry.reason not in self._reasons:
+            system, code = None, NOT_OFFERED
+        outcome_at = entry.outcome_at.astimezone(UTC)
+        told = (tenant, service, card, entry.outcome, outcome_at.isoformat(), suggestions, system, code)
+        fingerprint = hashlib.sha256(repr((*told, entry.has_comment)).encode()).hexdigest()
+        return {
+            "fingerprint": fingerprint,
+            "card": card,
+            "service": service,
+            "tenant": tenant,
+            "outcome": entry.outcome,
+            "outcome_at": outcome_at,
+            "accepted_suggestions": suggestions,
+            "reason_system": system,
+            "reason_code": code,
+            "has_comment": entry.has_comment,
+            "received_at": received_at.astimezone(UTC),
+        }
+
+    # -- issued cards
+
+    def note_issued(self, cards: Iterable[IssuedCard]) -> None:
+        """Take note of *cards* soon; never waits, never raises. Cards that find no room are dropped and counted."""
+        self.engine  # a fork renews queue and writer
+        dropped = 0
+        for card in cards:
+            try:
+                self._waiting.put_nowait(card)
+            except queue.Full:
+                dropped += 1
+        if dropped:
+            self._on_dropped(dropped)
+        if self._writer is None or not self._writer.is_alive():
+            with self._guard:
+                if self._writer is None or not self._writer.is_alive():
+                    self._writer = threading.Thread(target=self._write, name="issued-cards", daemon=True)
+                    self._writer.start()
+
+    def _write(self) -> None:
+        open_for_more = True
+        while open_for_more:
+            batch: list[IssuedCard] = []
+            first = self._waiting.get()
+            if first is None:
+                return
+            batch.append(first)
+            until = time.monotonic() + _BATCH_SECONDS
+            while len(batch) < _BATCH_MOST and (left := until - time.monotonic()) > 0:
+                try:
+                    one = self._waiting.get(timeout=left)
+                except queue.Empty:
+                    break
+                if one is None:
+                    open_for_more = False
+                    break
+                batch.append(one)
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: list[IssuedCard]) -> None:
+        rows = [
+            {
+                "card": one.card,
+                "rules": ",".join(one.rules),
+                "suggestions": ",".join(one.suggestions),
+                "knowledge_version": one.knowledge_version,
+                "service": one.service,
+                "tenant": one.tenant,
+                "issued_at": one.issued_at.astimezone(UTC),
+            }
+            for one in batch
+        ]
+        for attempt in range(_TRIES):
+            try:
+                with self.engine.begin() as connection:
+                    connection.execute(self._insert(ISSUED_CARDS).on_conflict_do_nothing(), rows)
+                return
+            except SQLAlchemyError as error:
+                _LOG.warning("issued cards not noted, attempt %d: %s", attempt + 1, type(error).__name__)
+                time.sleep(attempt)
+        self._on_dropped(len(batch))
+
+    # -- tokens
+
+    def remember(self, tenant_id: str, jti_digest: str, expires_at: int) -> bool:
+        """Keep *jti_digest* until *expires_at* (Unix seconds); False when it was kept already; one atomic step.
+
+        Holds across threads, processes and machines that share the store. Raises StoreUnavailable.
+        """
+        now = self._clock()
+        until = datetime.fromtimestamp(expires_at, UTC)
+        fresh = self._insert(SEEN_TOKENS).values(tenant=tenant_id, jti_hash=jti_digest, expires_at=until)
+        fresh = fresh.on_conflict_do_update(
+            index_elements=["tenant", "jti_hash"],
+            set_={"expires_at": fresh.excluded.expires_at},
+            where=SEEN_TOKENS.c.expires_at < datetime.fromtimestamp(now, UTC),
+        )
+        with self._telling(), self.engine.begin() as connection:
+            is_first = connection.execute(fresh).rowcount == 1
+            if now - self._purged_at > _PURGE_EVERY_SECONDS:
+                self._purged_at = now
+                connection.execute(
+                    delete(SEEN_TOKENS).where(SEEN_TOKENS.c.expires_at < datetime.fromtimestamp(now, UTC))
+                )
+        return is_first
+
+    # -- what both databases share
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(table)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            # The original holds statement and values; only its kind goes on.
+            raise StoreUnavailable(f"the store does not answer: {type(error).__name__}") from None
+
+
+def _kept_id(given: str) -> str:
+    """A uuid as such; anything else as a digest, because an id we did not make may hold anything."""
+    try:
+        return str(UUID(given))
+    except ValueError:
+        return "x" + hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _open(url: str) -> Engine:
+    if url in ("sqlite://", "sqlite:///:memory:"):
+        return create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False})
+        event.listen(engine, "connect", _durable_sqlite)
+        return engine
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=_POSTGRES_CONNECT_SECONDS,
+        connect_args={
+            "connect_timeout": _POSTGRES_CONNECT_SECONDS,
+            "options": f"-c statement_timeout={_POSTGRES_STATEMENT_MILLISECONDS}",
+        },
+    )
+
+
+def _durable_sqlite(connection, record) -> None:
+    """WAL lets readers and one writer live together; synchronous=FULL keeps an acknowledged report over a power cut."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+

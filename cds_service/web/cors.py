@@ -1,0 +1,50 @@
+"""Which browser pages may call us: an exact list of origins, on every answer, errors included (rule J7).
+
+In development loopback origins are let in too, and a page on the public web may reach a service on this machine
+(private network access), because the public sandbox is such a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+_METHODS = "GET, HEAD, POST, OPTIONS"
+_HEADERS = "Authorization, Content-Type, Accept"
+_EXPOSED = "X-Request-Id, Retry-After, Warning, WWW-Authenticate"
+_PREFLIGHT_SECONDS = 600
+
+
+def register_cors(app: Flask, is_allowed: Callable[[str], bool], development: bool) -> None:
+    """Answer preflights and add the headers to every response; *is_allowed* judges an exact origin."""
+
+    @app.before_request
+    def answer_preflight() -> Response | None:
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return None
+        response = Response(status=204)
+        origin = request.headers.get("Origin", "")
+        if is_allowed(origin):
+            response.headers["Access-Control-Allow-Methods"] = _METHODS
+            response.headers["Access-Control-Allow-Headers"] = _HEADERS
+            response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
+            if development and request.headers.get("Access-Control-Request-Private-Network") == "true":
+                response.headers["Access-Control-Allow-Private-Network"] = "true"
+        return response
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin")
+        if origin and is_allowed(origin):
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        return response
+
+
+def is_loopback_origin(origin: str) -> bool:
+    """True for http(s) pages of this machine, whatever their port."""
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and parts.hostname in ("localhost", "127.0.0.1", "::1")

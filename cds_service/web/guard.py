@@ -1,0 +1,58 @@
+"""Who may come in: every route asks the authenticator before it runs, unless it stands in OPEN_ROUTES.
+
+The authenticator is a callable from security/; this room knows no token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask, g, request
+
+from cds_service import metrics
+from cds_service.errors import NotTrusted
+
+OPEN_ROUTES = frozenset(
+    {"operations.alive", "operations.ready", "operations.version", "operations.metrics"}
+)
+"""Routes that tell nothing of patients and callers; the proxy decides who reaches them. Pages add theirs by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """What the authenticator may look at. *path* is what was asked for after the public base URL.
+
+    *authorization* holds every Authorization header (two are one too many). *body* reads the body when asked.
+    """
+
+    authorization: tuple[str, ...] = field(repr=False)
+    method: str
+    path: str
+    body: Callable[[], bytes] = field(repr=False)
+
+
+Authenticator = Callable[[Knock], Any]
+"""Gives the caller (an object with `tenant`), or raises NotTrusted."""
+
+
+def register_guard(app: Flask, authenticate: Authenticator, open_routes: frozenset[str] = OPEN_ROUTES) -> None:
+    @app.before_request
+    def ask_the_guard() -> None:
+        g.caller = None
+        if request.endpoint is None or request.endpoint in open_routes or request.method == "OPTIONS":
+            return
+        try:
+            g.caller = authenticate(
+                Knock(
+                    authorization=tuple(request.headers.getlist("Authorization")),
+                    method=request.method,
+                    path=request.path,
+                    body=request.get_data,
+                )
+            )
+        except NotTrusted as refusal:
+            metrics.count_refused(refusal.check or "unnamed")
+            raise
+        g.facts["tenant"] = g.caller.tenant.id

@@ -1,0 +1,114 @@
+"""Reading a JSON body strictly: UTF-8, no repeated names, nothing we would have to repair. Names faults, never values.
+
+The bytes of a prefetch can be megabytes that only intake/ may look into, so large values can be kept raw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from cds_service.errors import CallFaults, Fault
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Needle lengths for finding a raw value again in the body: long enough to be found at once, short enough to be cheap.
+_HEAD_BYTES = 256
+_TAIL_BYTES = 64
+
+_DECODER = msgspec.json.Decoder()
+
+
+class _Repeated(Exception):
+    """A JSON object names one of its members twice; *name* is safe to tell because it is checked by the caller."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+def check_text(body: bytes) -> None:
+    """Refuse an empty body, a byte order mark and bytes that are not UTF-8 (rule B1), each by its own name."""
+    if not body.strip(b" \t\r\n"):
+        raise CallFaults([Fault("$", "the body is empty", "a JSON object")])
+    if body.startswith(BYTE_ORDER_MARK):
+        raise CallFaults([Fault("$", "the body begins with a byte order mark", "plain UTF-8 JSON (RFC 8259)")])
+    if not body.isascii():
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise CallFaults(
+                [Fault("$", f"the body is not UTF-8 at byte {error.start}", "JSON encoded as UTF-8")]
+            ) from None
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder = _DECODER) -> Any:
+    """Decode *body*; whatever is no JSON, nests too deep or holds half a surrogate pair becomes one fault.
+
+    msgspec.ValidationError (JSON, but not of the decoder's type) is left to the caller.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise CallFaults([Fault("$", _without_values(error), "JSON (RFC 8259)")]) from None
+    except RecursionError:
+        raise CallFaults([Fault("$", "the JSON nests too deep", "fewer levels of objects and arrays")]) from None
+    except (UnicodeDecodeError, ValueError):
+        raise CallFaults([Fault("$", "the JSON holds text or a number that cannot be represented", "JSON")]) from None
+
+
+def _without_values(error: msgspec.DecodeError) -> str:
+    """msgspec's texts name the position and the kind of fault; everything else stays out of the answer."""
+    text = str(error)
+    position = text[text.rfind("(byte") :] if "(byte" in text else ""
+    return f"the body is no well-formed JSON {position}".strip()
+
+
+def check_names_once(body: bytes, raw_values: Mapping[str, msgspec.Raw]) -> None:
+    """Refuse an object that names a member twice, anywhere outside *raw_values*.
+
+    Two readers of one body must not see two different patients: the last-wins habit of JSON readers hides that.
+    The raw values are cut out first, so the check costs the envelope only.
+    """
+    try:
+        json.loads(_skeleton(body, raw_values), object_pairs_hook=_once)
+    except _Repeated as error:
+        where = error.name if error.name.isidentifier() and error.name.isascii() and len(error.name) <= 40 else "a name"
+        raise CallFaults(
+            [Fault("$", f"an object of the body has the member {where} twice", "each member once")]
+        ) from None
+    except RecursionError:
+        raise CallFaults([Fault("$", "the JSON nests too deep", "fewer levels of objects and arrays")]) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _Repeated(name)
+            seen.add(name)
+    return found
+
+
+def _skeleton(body: bytes, raw_values: Mapping[str, msgspec.Raw]) -> bytes:
+    """The body with each raw value of *raw_values* (in the order of the body) replaced by null."""
+    pieces: list[bytes] = []
+    start = 0
+    for value in raw_values.values():
+        size = len(memoryview(value))
+        if size <= _HEAD_BYTES:
+            continue
+        view = memoryview(value)
+        at = body.find(bytes(view[:_HEAD_BYTES]), start)
+        if at < 0 or body[at + size - _TAIL_BYTES : at + size] != bytes(view[-_TAIL_BYTES:]):
+            continue
+        pieces.append(body[start:at])
+        start = at + size
+    pieces.append(body[start:])
+    return b"null".join(pieces)

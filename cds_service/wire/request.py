@@ -1,0 +1,282 @@
+"""The body of a hook call: read, checked against its hook's declaration, every fault named with its JSON path.
+
+Prefetched resources stay raw bytes; intake/ reads them. Nothing here repeats a value of the body in a message, so
+neither patient data nor the access token can travel out in an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from cds_service.errors import CallFaults, Fault
+from cds_service.hooks.hook import Hook
+from cds_service.wire.body import check_names_once, check_text, decode
+
+ON_EXTENSION = "org.spine-cds.on"
+"""Request extension (development only): the day to answer for, YYYY-MM-DD."""
+
+_IS_UUID = re.compile(r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_IS_PREFETCH_KEY = re.compile(r"^[A-Za-z0-9_.-]{1,64}\Z")
+_IS_TOKEN = re.compile(r"^[\x21-\x7e]{1,16384}\Z")
+
+
+class _Envelope(msgspec.Struct):
+    """The members of a call we look at, undecoded. All others are tolerated (rule B2)."""
+
+    hook: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    hookInstance: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    fhirServer: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    fhirAuthorization: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    extension: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    prefetch: dict[str, msgspec.Raw] | None = None
+
+
+class _OddEnvelope(_Envelope):
+    """The same where prefetch is no object: read only to tell every other fault beside that one."""
+
+    prefetch: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ODD_ENVELOPE = msgspec.json.Decoder(_OddEnvelope)
+_PLAIN = tuple(name for name in _Envelope.__struct_fields__ if name != "prefetch")
+_EMPTY_PREFETCH: Mapping[str, msgspec.Raw] = {}
+
+
+class _ServerUrl(fields.String):
+    default_error_messages = {"url": "is no absolute http(s) URL: expected the base URL of the FHIR server"}
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            parts = urlsplit(text)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or any(letter.isspace() or not letter.isprintable() for letter in text):
+            raise self.make_error("url")
+        return text
+
+
+class _WholeSeconds(fields.Field):
+    """`expires_in` is a number of seconds, never a text and never true or false."""
+
+    default_error_messages = {"seconds": "is no whole number of seconds: expected an integer"}
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.make_error("seconds")
+        return value
+
+
+class _AuthorizationShape(Schema):
+    """`fhirAuthorization` (rule C2). `patient` is not insisted on: the reference client leaves it out, and the
+    patient asked about is `context.patientId` in any case."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    access_token = fields.String(required=True, validate=validate.Regexp(_IS_TOKEN, error="is no bearer token"))
+    token_type = fields.String(
+        required=True, validate=validate.Regexp(r"^[Bb]earer\Z", error="is not supported: expected Bearer")
+    )
+    expires_in = _WholeSeconds(required=True)
+    scope = fields.String(required=True)
+    subject = fields.String(required=True)
+    patient = fields.String(allow_none=True)
+
+
+class _CallShape(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    hook = fields.String(required=True)
+    hookInstance = fields.String(
+        required=True, validate=validate.Regexp(_IS_UUID, error="is no UUID: expected 8-4-4-4-12 hexadecimal digits")
+    )
+    fhirServer = _ServerUrl(allow_none=True)
+    fhirAuthorization = fields.Nested(_AuthorizationShape, allow_none=True)
+    context = fields.Dict(required=True)
+    extension = fields.Dict(allow_none=True)
+
+
+_CALL_SHAPE = _CallShape()
+
+
+@dataclass(frozen=True, slots=True)
+class FhirAuthorization:
+    """The caller's leave to read from its FHIR server for this one call. The token never shows in a repr."""
+
+    access_token: str = field(repr=False)
+    expires_in_seconds: int
+    scope: str
+    patient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """One hook call, checked. *service* is the declaration it matched.
+
+    *drafts* is the draft Bundle of an order or appointment hook, as plain JSON values. *prefetch* holds raw JSON per
+    key, `null` included; an absent key was not attempted. *on* is the day asked for by our development extension.
+    """
+
+    service: Hook
+    hook_instance: str
+    context: Mapping[str, Any] = field(repr=False)
+    prefetch: Mapping[str, msgspec.Raw] = field(repr=False)
+    fhir_server: str | None = None
+    authorization: FhirAuthorization | None = None
+    on: date | None = None
+
+    @property
+    def patient_id(self) -> str:
+        return self.context["patientId"]
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        return tuple(self.context.get("selections") or ())
+
+    @property
+    def drafts(self) -> Mapping[str, Any] | None:
+        return self.context.get(self.service.drafts) if self.service.drafts else None
+
+
+def read_call(body: bytes, services: Iterable[Hook], may_choose_day: bool = False) -> HookCall:
+    """Read *body* as a call of one of *services* (the declarations that share the id called).
+
+    *may_choose_day* heeds our development extension, which is otherwise ignored like any other (rule B2).
+    Raises CallFaults with every problem found, each with its JSON path. Rules C1 to C3.
+    """
+    faults: list[Fault] = []
+    envelope, prefetch = _open(body, faults)
+    values = {
+        name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET
+    }
+    loaded = _load(_CALL_SHAPE, values, "", faults)
+    service = _service_of(values.get("hook"), tuple(services), faults)
+    context: Mapping[str, Any] = {}
+    if service is not None and isinstance(values.get("context"), dict):
+        context = _load(_context_shape(service), values["context"], "context.", faults)
+    if values.get("fhirAuthorization") is not None and values.get("fhirServer") is None:
+        faults.append(Fault("fhirServer", "is missing although fhirAuthorization is there", "the FHIR base URL"))
+    on = _day_asked_for(values.get("extension"), faults) if may_choose_day else None
+    if faults or service is None:
+        raise CallFaults(faults)
+    return HookCall(
+        service=service,
+        hook_instance=str(UUID(loaded["hookInstance"])),
+        context=context,
+        prefetch=prefetch,
+        fhir_server=loaded.get("fhirServer"),
+        authorization=_authorization(loaded.get("fhirAuthorization")),
+        on=on,
+    )
+
+
+def _open(body: bytes, faults: list[Fault]) -> tuple[_Envelope, Mapping[str, msgspec.Raw]]:
+    check_text(body)
+    try:
+        envelope = decode(body, _ENVELOPE)
+        prefetch = envelope.prefetch or _EMPTY_PREFETCH
+    except msgspec.ValidationError:
+        prefetch = _EMPTY_PREFETCH
+        try:
+            envelope = decode(body, _ODD_ENVELOPE)
+        except msgspec.ValidationError:
+            raise CallFaults(
+                [Fault("$", "the body is no JSON object", "an object with hook, hookInstance and context")]
+            ) from None
+        faults.append(Fault("prefetch", "is no JSON object", "an object with one member per prefetch key"))
+    check_names_once(body, prefetch)
+    return envelope, {key: value for key, value in prefetch.items() if _IS_PREFETCH_KEY.match(key)}
+
+
+def _service_of(hook: Any, services: tuple[Hook, ...], faults: list[Fault]) -> Hook | None:
+    found = next((one for one in services if one.hook == hook), None)
+    if found is None and isinstance(hook, str):
+        known = " or ".join(one.hook for one in services)
+        faults.append(Fault("hook", "is not a hook this service is listed for", known))
+    return found
+
+
+def _day_asked_for(extension: Any, faults: list[Fault]) -> date | None:
+    if not isinstance(extension, dict) or extension.get(ON_EXTENSION) is None:
+        return None
+    try:
+        return date.fromisoformat(extension[ON_EXTENSION])
+    except (TypeError, ValueError):
+        faults.append(Fault(f"extension['{ON_EXTENSION}']", "is no date", "YYYY-MM-DD"))
+        return None
+
+
+def _authorization(loaded: Mapping[str, Any] | None) -> FhirAuthorization | None:
+    if not loaded:
+        return None
+    return FhirAuthorization(
+        access_token=loaded["access_token"],
+        expires_in_seconds=loaded["expires_in"],
+        scope=loaded["scope"],
+        patient=loaded.get("patient"),
+    )
+
+
+_SHAPES: dict[type[Schema], Schema] = {}
+
+
+def _context_shape(service: Hook) -> Schema:
+    shape = _SHAPES.get(service.context)
+    if shape is None:
+        shape = _SHAPES[service.context] = service.context()
+    return shape
+
+
+def _load(shape: Schema, values: Mapping[str, Any], prefix: str, faults: list[Fault]) -> Mapping[str, Any]:
+    try:
+        return shape.load(values)
+    except ValidationError as error:
+        faults.extend(faults_of(error.messages, prefix))
+        return error.valid_data or {}
+
+
+def faults_of(messages: Any, path: str) -> list[Fault]:
+    """Flatten marshmallow's nested messages into faults with JSON paths (`context.patientId`, `feedback[0].card`)."""
+    if isinstance(messages, dict):
+        found: list[Fault] = []
+        for key, below in messages.items():
+            if key == "_schema":
+                found += faults_of(below, path)
+            elif isinstance(key, int):
+                found += faults_of(below, f"{path.removesuffix('.')}[{key}].")
+            else:
+                found += faults_of(below, f"{path}{key}.")
+        return found
+    where = path.removesuffix(".") or "$"
+    return [Fault(where, *_worded(str(message))) for message in messages]
+
+
+_WORDS = {
+    "Missing data for required field.": ("is required", "a value"),
+    "Field may not be null.": ("is null", "a value"),
+    "Not a valid string.": ("is no text", "a JSON string"),
+    "Not a valid list.": ("is no list", "a JSON array"),
+    "Not a valid mapping type.": ("is no JSON object", "a JSON object"),
+    "Invalid input type.": ("is no JSON object", "a JSON object"),
+}
+
+
+def _worded(message: str) -> tuple[str, str]:
+    if message in _WORDS:
+        return _WORDS[message]
+    what, _, expected = message.partition(": expected ")
+    return what, expected

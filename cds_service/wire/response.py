@@ -1,0 +1,77 @@
+"""What we send: the bodies of our answers. Leaves out what is empty (rule B1); makes no content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from cds_service.errors import Fault
+from cds_service.hooks.hook import SPECIFICATION_VERSION, Hook
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def without_empties(value: Any) -> Any:
+    """Give *value* without null, "", [] and {} at any depth (rule B1); an empty whole comes back empty."""
+    if isinstance(value, Mapping):
+        return {key: kept for key, one in value.items() if not _is_empty(kept := without_empties(one))}
+    if isinstance(value, list | tuple):
+        return [kept for one in value if not _is_empty(kept := without_empties(one))]
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
+def encode(value: Any) -> bytes:
+    """JSON in UTF-8."""
+    return _ENCODER.encode(value)
+
+
+def cards_body(cards: Iterable[Mapping[str, Any]]) -> bytes:
+    """The 200 answer of a hook call (rule R1); no card is `{"cards": []}`."""
+    return encode({"cards": without_empties(list(cards))})
+
+
+def discovery_body(offers: Iterable[Mapping[str, Any]]) -> bytes:
+    return encode({"services": without_empties(list(offers))})
+
+
+def service_offer(
+    hook: Hook, prefetch: Mapping[str, str], usage: str, shared_id: str | None = None
+) -> dict[str, Any]:
+    """One entry of the discovery answer (rules D2, D3)."""
+    return {
+        "id": shared_id or hook.id,
+        "hook": hook.hook,
+        "title": hook.title,
+        "description": hook.description,
+        "prefetch": dict(prefetch),
+        "usageRequirements": usage,
+        "version": SPECIFICATION_VERSION,
+        "hookVersion": hook.hook_version,
+    }
+
+
+def operation_outcome(request_id: str, issues: Iterable[tuple[str, str, str | None]]) -> bytes:
+    """A FHIR OperationOutcome (rule C7): issues of (FHIR issue code, diagnostics, JSON path or None), and the request id."""
+    told = [
+        {
+            "severity": "error",
+            "code": code,
+            "details": {"text": diagnostics},
+            "diagnostics": f"{diagnostics} (request {request_id})",
+            "expression": [path] if path else None,
+        }
+        for code, diagnostics, path in issues
+    ]
+    return encode(without_empties({"resourceType": "OperationOutcome", "id": request_id, "issue": told}))
+
+
+def issue_of(fault: Fault) -> tuple[str, str, str | None]:
+    """A fault of the caller's body as (issue code, text, path)."""
+    code = "required" if fault.what.startswith(("is required", "is missing")) else "invalid"
+    return code, str(fault), fault.where
