@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, Table, create_engine, delete, event, select
+from sqlalchemy import Engine, Table, create_engine, delete, event, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -150,10 +150,8 @@ class Store:
             for row in rows:
                 row["card_known"] = row["card"] in known
             with self.engine.begin() as connection:
-                new = sum(
-                    connection.execute(self._insert(FEEDBACK).values(**row).on_conflict_do_nothing()).rowcount
-                    for row in rows
-                )
+                insert = self._insert(FEEDBACK).on_conflict_do_nothing().returning(FEEDBACK.c.id)
+                new = sum(len(connection.execute(insert, row).all()) for row in rows)
         return Stored(new, len(rows) - new, sum(1 for row in rows if not row["card_known"]))
 
     def _row(self, entry: FeedbackEntry, service: str, tenant: str, received_at: datetime) -> dict[str, object]:
@@ -255,9 +253,9 @@ class Store:
             index_elements=["tenant", "jti_hash"],
             set_={"expires_at": fresh.excluded.expires_at},
             where=SEEN_TOKENS.c.expires_at < datetime.fromtimestamp(now, UTC),
-        )
+        ).returning(SEEN_TOKENS.c.tenant)
         with self._telling(), self.engine.begin() as connection:
-            is_first = connection.execute(fresh).rowcount == 1
+            is_first = connection.execute(fresh).first() is not None
             if now - self._purged_at > _PURGE_EVERY_SECONDS:
                 self._purged_at = now
                 connection.execute(
@@ -294,14 +292,12 @@ def _open(url: str) -> Engine:
         engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False})
         event.listen(engine, "connect", _durable_sqlite)
         return engine
+    options = f"{make_url(url).query.get('options', '')} -c statement_timeout={_POSTGRES_STATEMENT_MILLISECONDS}"
     return create_engine(
         url,
         pool_pre_ping=True,
         pool_timeout=_POSTGRES_CONNECT_SECONDS,
-        connect_args={
-            "connect_timeout": _POSTGRES_CONNECT_SECONDS,
-            "options": f"-c statement_timeout={_POSTGRES_STATEMENT_MILLISECONDS}",
-        },
+        connect_args={"connect_timeout": _POSTGRES_CONNECT_SECONDS, "options": options.strip()},
     )
 
 
