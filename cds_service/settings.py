@@ -220,7 +220,7 @@ class Settings:
         faults: list[Fault] = []
         values: dict[str, Any] = {}
         for name, text in environment.items():
-            if not name.startswith(PREFIX) or name.startswith(_NOT_OURS) or not text:
+            if not name.startswith(PREFIX) or _is_of_the_tests(name) or not text:
                 continue
             one = known.get(name)
             if one is None:
@@ -262,8 +262,9 @@ class Settings:
         return tuple(faults)
 
 
-_NOT_OURS = (PREFIX + "SHARED", PREFIX + "TESTS_")
-"""Beginnings of the test suite's variables, which share our prefix."""
+def _is_of_the_tests(name: str) -> bool:
+    """Tell whether *name* is a variable of the test suite, which shares our prefix."""
+    return name == PREFIX + "SHARED" or name.startswith(PREFIX + "TESTS_")
 
 
 def variable(name: str) -> str:
