@@ -1,0 +1,214 @@
+"""Judge each operation named in a text: is it on the spine, and was it done, planned, denied, past or a relative's?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_service.clinical.operation import Assertion
+from cds_service.clinical.surgery.text_signs import Mention, Signs
+from cds_service.knowledge.words import Combination, Kind, Needs, Sign, Words
+
+_ASSERTIONS = {
+    Kind.NEGATION: Assertion.NEGATED,
+    Kind.PLANNED: Assertion.PLANNED,
+    Kind.HISTORY: Assertion.HISTORY,
+}
+_FAMILY_REACH = 8  # words between a relative and the operation told of them
+_PARTS = frozenset((Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS))
+_WHERE = frozenset((Kind.REGION, Kind.SPINE))
+_SPINAL_PARTS = frozenset(("disc", "lamina", "vertebral_body", "spinal_hardware", "vertebral_fracture"))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An operation named in the text, at words *first* to *end*.
+
+    *is_spinal* is False for a knee's. *is_context*: the text is about something else, after or for this operation
+    ("physiotherapy after lumbar fusion").
+    """
+
+    sign: Sign
+    first: int
+    end: int
+    words: str
+    is_spinal: bool
+    assertion: Assertion
+    of_family: bool
+    is_context: bool
+
+
+def find_acts(signs: Signs, words: Words) -> list[Act]:
+    """Find every operation in *signs*, in the order of the text."""
+    mentions = sorted(
+        [*signs.of(Kind.OPERATION, Kind.GENERIC), *_combined(signs, words.combinations)], key=lambda one: one.first
+    )
+    return [
+        Act(
+            sign=mention.sign,
+            first=mention.first,
+            end=mention.end,
+            words=mention.words,
+            is_spinal=_is_spinal(mention, signs),
+            assertion=_assertion_of(mention, signs, mentions),
+            of_family=_is_of_family(mention, signs),
+            is_context=_is_context(mention, signs),
+        )
+        for mention in mentions
+    ]
+
+
+def _combined(signs: Signs, combinations: tuple[Combination, ...]) -> list[Mention]:
+    pieces = [mention for mention in signs.mentions if mention.sign.kind in _PARTS]
+    found: list[Mention] = []
+    for combination in combinations:
+        for one in pieces:
+            if one.sign.id != combination.first:
+                continue
+            for other in pieces:
+                if (
+                    other.sign.id != combination.second
+                    or signs.sentence_of[one.first] != signs.sentence_of[other.first]
+                ):
+                    continue
+                near, far = sorted((one, other), key=lambda mention: mention.first)
+                if far.first - near.end <= combination.within and not _comma_between(near, far, signs):
+                    found.append(Mention(combination.gives, near.first, far.end, f"{one.words} + {other.words}"))
+    return found
+
+
+def _comma_between(near: Mention, far: Mention, signs: Signs) -> bool:
+    return any(token in (",", ":") for token in signs.tokens[near.end : far.first])
+
+
+def _is_spinal(act: Mention, signs: Signs) -> bool:
+    needs = act.sign.needs
+    if needs is Needs.NOTHING:
+        return True
+    sentence = signs.sentence_of[act.first]
+    ours = [
+        _gap(act, mention.first, mention.end) for mention in signs.mentions if _shows_spine(mention, signs, sentence)
+    ]
+    ours += [
+        _gap(act, place, place + 1)
+        for place, level in signs.levels
+        if signs.sentence_of[place] == sentence and not level.is_root
+    ]
+    theirs = [
+        _gap(act, mention.first, mention.end)
+        for mention in signs.of(Kind.ELSEWHERE)
+        if signs.sentence_of[mention.first] == sentence
+    ]
+    if theirs and min(theirs) <= min(ours, default=len(signs.tokens)):
+        return False
+    return bool(ours) or needs is Needs.NOT_ELSEWHERE or (not theirs and _text_is_spinal(signs))
+
+
+def _shows_spine(mention: Mention, signs: Signs, sentence: int) -> bool:
+    if signs.sentence_of[mention.first] != sentence:
+        return False
+    sign = mention.sign
+    return (
+        sign.kind in _WHERE
+        or sign.id in _SPINAL_PARTS
+        or (sign.kind is Kind.OPERATION and sign.needs is Needs.NOTHING)
+        or (sign.kind is Kind.DIAGNOSIS and sign.deformity)
+    )
+
+
+def _text_is_spinal(signs: Signs) -> bool:
+    """Nothing in the sentence says where: then the rest of the text decides, if it speaks of the spine alone."""
+    if signs.of(Kind.ELSEWHERE):
+        return False
+    return bool(signs.levels) or any(
+        mention.sign.kind in _WHERE or (mention.sign.kind is Kind.OPERATION and mention.sign.needs is Needs.NOTHING)
+        for mention in signs.mentions
+    )
+
+
+def _gap(act: Mention, first: int, end: int) -> int:
+    if end <= act.first:
+        return act.first - end
+    return max(first - act.end, 0)
+
+
+# --- done, planned, denied, past, a relative's ---------------------------------------------------------------------
+
+
+def _assertion_of(act: Mention, signs: Signs, acts: list[Mention]) -> Assertion:
+    nearest: tuple[int, Assertion] | None = None
+    for trigger in signs.of(*_ASSERTIONS):
+        distance = _reach(trigger, act, signs, acts)
+        if distance is None:
+            continue
+        assertion = _ASSERTIONS[trigger.sign.kind]
+        if assertion is Assertion.NEGATED:
+            return assertion
+        if nearest is None or distance < nearest[0]:
+            nearest = (distance, assertion)
+    return nearest[1] if nearest else Assertion.PERFORMED
+
+
+def _reach(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> int | None:
+    """Give how many words *trigger* stands from *act* if it speaks of it, else None."""
+    reaches = trigger.sign.reaches
+    same = signs.sentence_of[trigger.first] == signs.sentence_of[act.first]
+    if trigger.end <= act.first:
+        reaching = reaches in ("before", "both") and same
+        return act.first - trigger.end if reaching and _is_free_before(trigger, act, signs, acts) else None
+    if trigger.first < act.end:
+        return None
+    reaching = reaches in ("after", "both") and (same or _speaks_back(trigger, act, signs, acts))
+    return trigger.first - act.end if reaching and _is_free_after(trigger, act, signs, acts) else None
+
+
+def _is_free_before(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> bool:
+    between = [mention for mention in signs.mentions if trigger.end <= mention.first < act.first]
+    if any(mention.sign.kind is Kind.TURN for mention in between):
+        return False
+    if trigger.sign.narrow and any(trigger.end <= other.first < act.first for other in acts if other.end <= act.first):
+        return False
+    if trigger.sign.kind is Kind.NEGATION:
+        return not any(token == "," for token in signs.tokens[trigger.end : act.first]) and not _done_between(between)
+    return not _done_between(between)
+
+
+def _done_between(between: list[Mention]) -> bool:
+    return any(mention.sign.kind is Kind.PERFORMED for mention in between)
+
+
+def _is_free_after(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> bool:
+    between = [mention for mention in signs.mentions if act.end <= mention.first < trigger.first]
+    if any(mention.sign.kind in (Kind.TURN, Kind.PERFORMED) for mention in between):
+        return False
+    return trigger.sign.kind is not Kind.HISTORY or not any(act.end <= other.first < trigger.first for other in acts)
+
+
+def _speaks_back(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> bool:
+    """ "TLIF L4-5. Cancelled.": a sentence without an operation of its own speaks of the one before."""
+    if trigger.sign.kind is Kind.HISTORY:
+        return False
+    own = signs.sentence_of[trigger.first]
+    return own - signs.sentence_of[act.first] == 1 and all(signs.sentence_of[other.first] != own for other in acts)
+
+
+def _is_of_family(act: Mention, signs: Signs) -> bool:
+    return any(
+        trigger.end <= act.first
+        and signs.sentence_of[trigger.first] == signs.sentence_of[act.first]
+        and act.first - trigger.end <= _FAMILY_REACH
+        for trigger in signs.of(Kind.FAMILY)
+    )
+
+
+def _is_context(act: Mention, signs: Signs) -> bool:
+    """Something that is no operation stands first, and this operation only tells after or for what it is done."""
+    sentence = signs.sentence_of[act.first]
+    for head in signs.of(Kind.NOT_OPERATION):
+        if signs.sentence_of[head.first] != sentence or head.first >= act.first:
+            continue
+        between = [mention for mention in signs.mentions if head.end <= mention.first < act.first]
+        if any(mention.sign.kind in (Kind.PERFORMED, Kind.TURN) for mention in between):
+            continue
+        if any(mention.sign.kind is Kind.AFTER for mention in between):
+            return True
+    return False

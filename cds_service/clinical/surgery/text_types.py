@@ -1,0 +1,108 @@
+"""Choose the surgery type that a text tells of, by the dossier's tables 1.1 to 1.3; None where it leaves it open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_LUMBAR = frozenset(("lumbar", "lumbosacral"))
+_CERVICAL = frozenset(("cervical", "occipitocervical", "cervicothoracic"))
+_THORACIC = frozenset(("thoracic", "thoracolumbar"))
+_NECK_FUSIONS = {"anterior": "CRV_ACDF", "posterior": "CRV_PFUS"}
+_LONG_FUSION_LEVELS = 5  # Source: dossier 1.1, DEF_ADULT ">= 5 levels"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Everything a text says of the operations it is about, gathered; None and () where it does not say."""
+
+    operations: tuple[str, ...] = ()
+    region: str | None = None
+    levels: tuple[str, ...] = ()
+    level_count: int | None = None
+    level_count_is_minimum: bool = False
+    to_pelvis: bool = False
+    fusion: bool | None = None
+    instrumented: bool | None = None
+    approach: str | None = None
+    technique: str | None = None
+    minimally_invasive: bool | None = None
+    revision: bool | None = None
+    side: str | None = None
+    trial: bool | None = None
+    deformity: bool = False
+    paediatric: bool | None = None
+    tumour: bool = False
+
+
+_Choice = tuple[str | None, tuple[str, ...]]
+
+
+def choose_type(said: Said) -> _Choice:
+    """Give the surgery type and the other types the text leaves open.
+
+    Source: dossier 1.1 (taxonomy), 1.2 (strictness), 1.3 (types by code), section 0 step 3.
+    """
+    operations = set(said.operations)
+    if said.tumour and operations & {"tumour", "fusion", "corpectomy", "decompression", "fixation"}:
+        return "TUMOUR", ()
+    if "fusion" in operations:
+        return _fusion(said)
+    if "tumour" in operations:
+        return "TUMOUR", ()
+    operations -= {"unnamed"}
+    if operations == {"stimulator"}:
+        return "SCS", ()
+    if operations == {"hardware_removal"}:
+        return "HW_REM", ()
+    if "other" in operations or "fixation" in operations or "deformity" in operations:
+        return None, ()
+    if operations == {"augmentation"}:
+        return "VERT_AUG", ()
+    if "dynamic" in operations and operations <= {"dynamic", "decompression", "foraminotomy", "discectomy"}:
+        return ("LUM_FUS", ()) if said.region in _LUMBAR else (None, ("LUM_FUS",))
+    if "arthroplasty" in operations and operations <= {"arthroplasty", "discectomy", "decompression", "foraminotomy"}:
+        return _arthroplasty(said)
+    if "corpectomy" in operations:
+        return ("CRV_ACDF", ()) if said.region == "cervical" else (None, ())
+    if "laminoplasty" in operations and operations <= {"laminoplasty", "foraminotomy", "decompression"}:
+        return ("CRV_LPLASTY", ()) if said.region in (None, "cervical", "cervicothoracic") else (None, ())
+    if operations and operations <= {"discectomy", "decompression", "foraminotomy"}:
+        return _decompression(said, operations)
+    return None, ()
+
+
+def _fusion(said: Said) -> _Choice:
+    if said.region is None:
+        return ("DEF_PED", ()) if said.deformity and said.paediatric else (None, ())
+    if said.region in _CERVICAL:
+        chosen = _NECK_FUSIONS.get(said.approach or "")
+        return (chosen, ()) if chosen else (None, ("CRV_ACDF", "CRV_PFUS"))
+    is_long = said.to_pelvis or (said.level_count is not None and said.level_count >= _LONG_FUSION_LEVELS)
+    if said.paediatric and (said.deformity or is_long):
+        return "DEF_PED", ()
+    if is_long and said.level_count is not None and said.level_count >= _LONG_FUSION_LEVELS:
+        return "DEF_ADULT", ("DEF_PED",) if said.paediatric is None else ()
+    if said.deformity and (said.level_count is None or said.level_count_is_minimum):
+        return None, ("DEF_ADULT", "DEF_PED")
+    if said.region in _THORACIC:
+        unsure = said.level_count is None or said.level_count_is_minimum
+        return "THX_FUS", ("DEF_ADULT",) if unsure else ()
+    return ("LUM_FUS", ()) if said.region in _LUMBAR else (None, ())
+
+
+def _arthroplasty(said: Said) -> _Choice:
+    if said.region in ("cervical", "cervicothoracic"):
+        return "CRV_CDA", ()
+    return ("LUM_TDR", ()) if said.region in _LUMBAR else (None, ("CRV_CDA", "LUM_TDR"))
+
+
+def _decompression(said: Said, operations: set[str]) -> _Choice:
+    if said.region in _LUMBAR:
+        return ("LUM_DISC" if "discectomy" in operations else "LUM_LAMI"), ()
+    if said.region in ("cervical", "cervicothoracic"):
+        if said.approach == "posterior" or (said.approach is None and "discectomy" not in operations):
+            return "CRV_FORAM", ()
+        return None, ("CRV_ACDF", "CRV_FORAM")
+    if said.region is None:
+        return None, ("LUM_DISC",) if "discectomy" in operations else ("LUM_LAMI", "CRV_FORAM")
+    return None, ()

@@ -1,0 +1,78 @@
+"""The words of vertebral levels (cards/words/levels.yaml), compiled to the patterns of the level grammar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LevelWords:
+    """The level grammar as patterns over folded text.
+
+    *start* finds a vertebra with its letter (or the occiput); *further*, *bare* and *to_bone* match what may continue
+    a run; *bare_pair* a second pair without letter ("L3-4, 4-5"); *root* what makes a vertebra a nerve root;
+    *count* finds "two-level", *many* "multilevel". *letters* gives C, T, L or S for each prefix.
+    """
+
+    letters: Mapping[str, str]
+    numbers: Mapping[str, int]
+    start: re.Pattern[str]
+    further: re.Pattern[str]
+    bare: re.Pattern[str]
+    to_bone: re.Pattern[str]
+    bare_pair: re.Pattern[str]
+    root: re.Pattern[str]
+    count: re.Pattern[str]
+    many: re.Pattern[str]
+
+
+def _any_of(words: Iterable[str]) -> str:
+    ordered = sorted(words, key=len, reverse=True)
+    return "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in ordered)
+
+
+def compile_levels(
+    letters: Mapping[str, str],
+    numbers: Mapping[str, int],
+    lists: Mapping[str, tuple[str, ...]],
+) -> LevelWords:
+    """Compile the words of levels.yaml, all folded already. *lists* holds its word lists by key."""
+    prefix = _any_of(letters)
+    to = _any_of(lists["to"])
+    joined = _any_of(lists["joined"])
+    # a vertebra may run into the next one (L5S1) or into a side letter (L5L), into no other letter (s2ai, d5w)
+    ends = rf"(?=$|[^a-z\d]|[lr](?![a-z\d])|(?:{prefix})\d)"
+    return LevelWords(
+        letters=letters,
+        numbers=numbers,
+        start=re.compile(
+            rf"(?<![a-z\d.])(?:(?P<letter>{prefix})(?P<gap>[ -]?)(?P<number>\d{{1,3}}){ends}"
+            rf"|(?P<occiput>{_any_of(lists['occiput'])})(?=\s*-|\s*/|\s+(?:{to})\s))"
+        ),
+        further=re.compile(
+            rf"(?:\s*(?:-|/|>)+\s*|\s+(?:{to})\s+(?:the\s+)?|)(?P<letter>{prefix})[ -]?(?P<number>\d{{1,2}}){ends}"
+        ),
+        bare=re.compile(
+            rf"(?:\s*(?P<tight>[-/])\s*|\s*(?P<loose>,|&|\+|\s(?:{joined}|{to})\s)\s*)(?P<number>\d{{1,2}}){ends}"
+            rf"(?!\s*(?:{_any_of(lists['units'])})(?![a-z]))(?![ ]?[-/]\d{{2}})"
+        ),
+        to_bone=re.compile(
+            rf"(?:\s*[-/]\s*|\s+(?:{to})\s+)(?:(?P<pelvis>{_any_of(lists['pelvis'])})"
+            rf"|(?P<sacrum>{_any_of(lists['sacrum'])}))(?![a-z])"
+        ),
+        bare_pair=re.compile(
+            rf"\s*(?:,|;|&|\+|/|\s(?:{joined})\s)*\s*(?P<one>\d)\s?[-/]\s?(?P<letter>{prefix})?(?P<two>\d){ends}(?![-/]\d)"
+        ),
+        root=re.compile(
+            rf"\s*(?:left|right|l|r|bilateral)?\s*[\-(,]?\s*(?:spinal\s)?(?:{_any_of(lists['not_after'])})"
+        ),
+        count=re.compile(
+            rf"(?<![a-z\d/.])(?:(?P<more>{_any_of(lists['more'])})\s*)?(?P<number>\d{{1,2}}|{_any_of(numbers)})"
+            rf"(?P<orless>\+|\s+or\s+more|\s+oder\s+mehr|\s+o\s+mas|\s+ou\s+plus)?[\s-]*"
+            rf"(?:{_any_of(lists['count_fillers'])})?\s*(?:{_any_of(lists['nouns'])})(?![a-z])"
+            rf"|(?<![a-z\d])x\s?(?P<times>[2-9])(?![\d./a-z])"
+        ),
+        many=re.compile(rf"(?<![a-z])(?:{_any_of(lists['many'])})"),
+    )

@@ -1,0 +1,507 @@
+"""Read cards/words: the signs of surgical free text and the words that show them. Reads files; judges no text."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from cds_service.errors import Fault
+from cds_service.knowledge.level_words import LevelWords, compile_levels
+from cds_service.knowledge.model import Mark, Status
+from cds_service.knowledge.yaml_text import PathKey, TextFile, read_yaml_text
+
+SIGNS_FILE = "signs.yaml"
+LEVELS_FILE = "levels.yaml"
+
+_SHORTEST_FUZZY = 6  # letters; below that one edit turns too many words into others
+_SHORTEST_SKELETON = 4  # consonants
+_SHORTEST_SUFFIX_HOST = 9  # letters of a German compound
+
+
+class Kind(Enum):
+    """What a sign does in a sentence; each value has its paragraph in cards/words/README.md."""
+
+    OPERATION = "operation"
+    GENERIC = "generic"
+    PART = "part"
+    REMOVAL = "removal"
+    REPLACEMENT = "replacement"
+    REGION = "region"
+    SPINE = "spine"
+    ELSEWHERE = "elsewhere"
+    NOT_OPERATION = "not_operation"
+    DIAGNOSIS = "diagnosis"
+    NEGATION = "negation"
+    PLANNED = "planned"
+    HISTORY = "history"
+    FAMILY = "family"
+    PERFORMED = "performed"
+    TURN = "turn"
+    AFTER = "after"
+    PURPOSE = "purpose"
+    DETAIL = "detail"
+    SIDE = "side"
+    COUNT_WORD = "count_word"
+    NOTHING = "nothing"
+
+
+_ONE_MEANING = {Kind.OPERATION, Kind.GENERIC}
+
+
+class Needs(Enum):
+    """How much an operation word needs beside it before it speaks of the spine."""
+
+    NOTHING = "nothing"  # laminectomy: the word alone says spine
+    NOT_ELSEWHERE = "not_elsewhere"  # discectomy: spine unless a jaw or an eye stands nearer
+    SPINE = "spine"  # fusion: only beside a word of the spine
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One thing a text can say. *operation* is the class of operation; the other fields are what the sign implies."""
+
+    id: str
+    kind: Kind
+    operation: str | None = None
+    needs: Needs = Needs.SPINE
+    region: str | None = None
+    approach: str | None = None
+    technique: str | None = None
+    fusion: bool | None = None
+    instrumented: bool | None = None
+    minimally_invasive: bool | None = None
+    revision: bool | None = None
+    trial: bool | None = None
+    deformity: bool = False
+    paediatric: bool = False
+    tumour: bool = False
+    side: str | None = None
+    reaches: str = "before"
+    """For negation, planned, history: the word stands `before` what it speaks of, `after` it, or `both`."""
+    narrow: bool = False
+    """Speaks of the next operation only ("previous fusion"), not of the rest of the sentence."""
+    beside_level: bool = False
+    """Counts only next to a level ("L4-5 L")."""
+    minimum: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Two signs within *within* words of each other that mean an operation together (removal + screws)."""
+
+    first: str
+    second: str
+    gives: Sign
+    within: int
+
+
+Node = dict[str, Any]
+"""A step of the phrase tree: word key -> next step; the key "" holds (signs, words consumed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """All of cards/words, compiled for reading: see `clinical/surgery/text_signs.py` for the use."""
+
+    signs: Mapping[str, Sign] = field(default_factory=dict)
+    combinations: tuple[Combination, ...] = ()
+    levels: LevelWords | None = None
+    short_forms: Mapping[str, str] = field(default_factory=dict)
+    short_form_pattern: re.Pattern[str] | None = None
+    glue: frozenset[str] = frozenset()
+    ordinary: frozenset[str] = frozenset()
+    tree: Node = field(default_factory=dict)
+    vocabulary: frozenset[str] = frozenset()
+    stems: frozenset[str] = frozenset()
+    stem_lengths: tuple[int, ...] = ()
+    suffixes: frozenset[str] = frozenset()
+    suffix_lengths: tuple[int, ...] = ()
+    deletions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skeletons: Mapping[str, str] = field(default_factory=dict)
+    skeleton_lengths: tuple[int, ...] = ()
+
+    def keys_of(self, word: str) -> tuple[str, ...]:
+        """Give the entries of the phrase tree that *word* (folded) may stand for, surest first; () for a stranger."""
+        keys: tuple[str, ...] = ()
+        if word in self.vocabulary:
+            keys = (word,)
+        elif word in self.ordinary:
+            return ()
+        elif word.endswith("s") and word[:-1] in self.vocabulary:
+            keys = (word[:-1],)
+        length = len(word)
+        for size in self.stem_lengths:
+            if size <= length and word[:size] in self.stems:
+                return (*keys, word[:size] + "*")
+        if keys:
+            return keys
+        if length >= _SHORTEST_SUFFIX_HOST:
+            for size in self.suffix_lengths:
+                if size < length and word[-size:] in self.suffixes:
+                    return ("*" + word[-size:],)
+        if length >= _SHORTEST_FUZZY:
+            near = self._one_edit_away(word)
+            if near is not None:
+                return (near,)
+        return self._without_vowels(word)
+
+    def _one_edit_away(self, word: str) -> str | None:
+        for cut in itertools.chain((word,), _deletions(word)):
+            for known in self.deletions.get(cut, ()):
+                if known[0] == word[0] and is_one_edit(word, known):
+                    return known
+        return None
+
+    def _without_vowels(self, word: str) -> tuple[str, ...]:
+        bones = skeleton(word)
+        if len(bones) < _SHORTEST_SKELETON or (len(word) - len(bones)) * 3 > len(word):
+            return ()
+        for size in self.skeleton_lengths:
+            if size <= len(bones) and bones[:size] in self.skeletons:
+                return (self.skeletons[bones[:size]],)
+        return ()
+
+
+_DASHES = str.maketrans({
+    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "`": "'", "´": "'",
+    "“": '"', "”": '"', "ß": "ss", "œ": "oe", "æ": "ae", "⁄": "/", "∕": "/", "\\": "/", "\t": " ", "\r": "\n", "×": "x",
+})  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """Give *text* in lower case, without accents, with plain dashes and quotes."""
+    if text.isascii():
+        return text.lower().replace("\\", "/").replace("\t", " ").replace("\r", "\n")
+    plain = unicodedata.normalize("NFKD", text.translate(_DASHES)).lower().translate(_DASHES)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def skeleton(word: str) -> str:
+    """Give the first letter and all later consonants, as charge masters write words."""
+    return word[:1] + "".join(letter for letter in word[1:] if letter not in "aeiouy")
+
+
+def is_one_edit(one: str, other: str) -> bool:
+    """Tell whether one insertion, deletion, substitution or swap of neighbours leads from *one* to *other*."""
+    if len(one) > len(other):
+        one, other = other, one
+    if len(other) - len(one) > 1:
+        return False
+    start = 0
+    while start < len(one) and one[start] == other[start]:
+        start += 1
+    if len(one) < len(other):
+        return one[start:] == other[start + 1 :]
+    rest, other_rest = one[start:], other[start:]
+    return rest[1:] == other_rest[1:] or (
+        rest[:2] == other_rest[1::-1] and len(rest) >= 2 and rest[2:] == other_rest[2:]
+    )
+
+
+def _deletions(word: str) -> Iterable[str]:
+    return (word[:place] + word[place + 1 :] for place in range(len(word)))
+
+
+# --- shapes of the files -------------------------------------------------------------------------------------------
+
+
+class _Yes(fields.Field):
+    """`yes` or `no` as written; YAML's own booleans never arise because values stay text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in ("yes", "no"):
+            raise ValidationError("must be yes or no")
+        return value == "yes"
+
+
+def _one_of(values: Iterable[str]) -> validate.OneOf:
+    return validate.OneOf(sorted(values))
+
+
+_OPERATIONS = (
+    "fusion", "discectomy", "decompression", "foraminotomy", "laminoplasty", "corpectomy", "arthroplasty",
+    "augmentation", "stimulator", "stimulator_removal", "hardware_removal", "dynamic", "fixation", "tumour",
+    "deformity", "other", "unnamed",
+)  # fmt: skip
+_REGIONS = (
+    "cervical", "cervicothoracic", "thoracic", "thoracolumbar", "lumbar", "lumbosacral", "sacral", "occipitocervical",
+)  # fmt: skip
+
+
+class _SignShape(Schema):
+    class Meta:
+        unknown = RAISE
+
+    kind = fields.Enum(Kind, by_value=True, required=True)
+    operation = fields.String(validate=_one_of(_OPERATIONS))
+    needs = fields.Enum(Needs, by_value=True)
+    region = fields.String(validate=_one_of(_REGIONS))
+    approach = fields.String(validate=_one_of(("anterior", "posterior", "lateral", "combined", "percutaneous")))
+    technique = fields.String()
+    fusion = _Yes()
+    instrumented = _Yes()
+    minimally_invasive = _Yes()
+    revision = _Yes()
+    trial = _Yes()
+    deformity = _Yes()
+    paediatric = _Yes()
+    tumour = _Yes()
+    side = fields.String(validate=_one_of(("left", "right", "bilateral")))
+    reaches = fields.String(validate=_one_of(("before", "after", "both")))
+    narrow = _Yes()
+    beside_level = _Yes()
+    minimum = _Yes()
+    note = fields.String()
+
+
+class _CombinationShape(Schema):
+    class Meta:
+        unknown = RAISE
+
+    first = fields.String(required=True)
+    second = fields.String(required=True)
+    gives = fields.String(required=True)
+    within = fields.Integer(required=True, validate=validate.Range(min=1, max=20))
+
+
+class _Governed(Schema):
+    class Meta:
+        unknown = RAISE
+
+    status = fields.Enum(Status, by_value=True, required=True)
+    written_by = fields.String(required=True, validate=validate.Length(min=3))
+    checked_by = fields.String(required=True, validate=validate.Length(min=3))
+    checked_on = fields.String(required=True, validate=validate.Regexp(r"not yet$|\d{4}-\d{2}-\d{2}$"))
+    next_check = fields.Date(required=True)
+    mark = fields.Enum(Mark, by_value=True, required=True)
+    source = fields.String(required=True, validate=validate.Length(min=3))
+
+
+class _SignsShape(_Governed):
+    signs = fields.Dict(keys=fields.String(), values=fields.Nested(_SignShape), required=True)
+    combinations = fields.List(fields.Nested(_CombinationShape), load_default=list)
+
+
+_TEXTS = fields.List(fields.String(validate=validate.Length(min=1)), load_default=list)
+
+
+class _LanguageShape(_Governed):
+    language = fields.String(required=True, validate=validate.Regexp(r"[a-z]{2}$"))
+    glue = _TEXTS
+    short_forms = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
+    ordinary = _TEXTS
+    words = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+
+
+_LEVEL_LISTS = (
+    "to", "joined", "pelvis", "sacrum", "occiput", "not_after", "units", "nouns", "more", "count_fillers", "many",
+)  # fmt: skip
+
+
+class _LevelsShape(_Governed):
+    letters = fields.Dict(keys=fields.String(), values=fields.String(validate=_one_of("CTLS")), required=True)
+    numbers = fields.Dict(keys=fields.String(), values=fields.Integer(validate=validate.Range(1, 25)), required=True)
+    lists = fields.Dict(
+        keys=fields.String(validate=_one_of(_LEVEL_LISTS)),
+        values=fields.List(fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)),
+        required=True,
+    )
+
+
+def _load(shape: Schema, text: TextFile, faults: list[Fault]) -> dict[str, Any] | None:
+    faults.extend(text.faults)
+    if text.content is None and text.faults:
+        return None
+    try:
+        return shape.load(text.content if text.content is not None else {})
+    except ValidationError as error:
+        faults.extend(_faults_of(error.messages, (), text))
+        return None
+
+
+def _faults_of(messages: Any, path: PathKey, text: TextFile) -> Iterable[Fault]:
+    if isinstance(messages, dict):
+        for key, below in messages.items():
+            # marshmallow names a broken dict entry {"key": [...]} or {"value": ...} and a broken shape "_schema"
+            step = () if key in ("value", "key", "_schema") else (key,)
+            yield from _faults_of(below, (*path, *step), text)
+    else:
+        for message in messages:
+            yield Fault(text.place(path), str(message), "the shape told in cards/words/README.md")
+
+
+# --- compiling -----------------------------------------------------------------------------------------------------
+
+
+def load_words(folder: Path, faults: list[Fault]) -> Words:
+    """Read every file of *folder* (cards/words); what is wrong is added to *faults*, each with file and line.
+
+    The Words given back are whole only when no fault was added.
+    """
+    signs, combinations = _read_signs(folder / SIGNS_FILE, faults)
+    builder = _Builder(signs, faults)
+    for file in sorted(folder.glob("*.yaml")):
+        if file.name not in (SIGNS_FILE, LEVELS_FILE):
+            builder.add_language(read_yaml_text(file, f"words/{file.name}"))
+    levels = _read_levels(folder / LEVELS_FILE, faults)
+    return builder.words(combinations, levels)
+
+
+def _read_file(file: Path, shape: Schema, faults: list[Fault]) -> tuple[TextFile, dict[str, Any] | None]:
+    name = f"words/{file.name}"
+    if not file.is_file():
+        faults.append(Fault(f"{name}:1", "the file is missing", "a file with the shape told in cards/words/README.md"))
+        return TextFile(name), None
+    text = read_yaml_text(file, name)
+    return text, _load(shape, text, faults)
+
+
+def _read_signs(file: Path, faults: list[Fault]) -> tuple[dict[str, Sign], tuple[Combination, ...]]:
+    text, content = _read_file(file, _SignsShape(), faults)
+    if content is None:
+        return {}, ()
+    signs = {}
+    for name, said in content["signs"].items():
+        said.pop("note", None)
+        signs[name] = Sign(id=name, **said)
+        if (signs[name].kind in (Kind.OPERATION, Kind.GENERIC)) != (signs[name].operation is not None):
+            place = text.place(("signs", name))
+            faults.append(Fault(place, "operation and kind do not fit", "`operation` with kind operation or generic"))
+    combinations = []
+    for index, said in enumerate(content["combinations"]):
+        for key in ("first", "second", "gives"):
+            if said[key] not in signs:
+                place = text.place(("combinations", index, key))
+                faults.append(Fault(place, f"no sign {said[key]!r}", "a sign of this file"))
+        if all(said[key] in signs for key in ("first", "second", "gives")):
+            combinations.append(Combination(said["first"], said["second"], signs[said["gives"]], said["within"]))
+    return signs, tuple(combinations)
+
+
+def _read_levels(file: Path, faults: list[Fault]) -> LevelWords | None:
+    text, content = _read_file(file, _LevelsShape(), faults)
+    if content is None:
+        return None
+    missing = [name for name in _LEVEL_LISTS if name not in content["lists"]]
+    faults.extend(Fault(text.place(("lists",)), f"the list {name!r} is missing", "every list") for name in missing)
+    if missing:
+        return None
+    return compile_levels(
+        letters={fold(key): value for key, value in content["letters"].items()},
+        numbers={fold(key): value for key, value in content["numbers"].items()},
+        lists={name: tuple(fold(word) for word in words) for name, words in content["lists"].items()},
+    )
+
+
+class _Builder:
+    """Collects phrases of all languages into one tree."""
+
+    def __init__(self, signs: Mapping[str, Sign], faults: list[Fault]):
+        self._signs = signs
+        self._faults = faults
+        self._tree: Node = {}
+        self._glue: set[str] = set()
+        self._ordinary: set[str] = set()
+        self._short_forms: dict[str, str] = {}
+        self._keys: set[str] = set()
+
+    def add_language(self, text: TextFile) -> None:
+        content = _load(_LanguageShape(), text, self._faults)
+        if content is None:
+            return
+        self._glue |= {fold(word) for word in content["glue"]}
+        self._ordinary |= {fold(word) for word in content["ordinary"]}
+        self._short_forms |= {fold(short): fold(long) for short, long in content["short_forms"].items()}
+        for name, phrases in content["words"].items():
+            if name not in self._signs:
+                place = text.place(("words", name))
+                self._faults.append(Fault(place, f"no sign {name!r}", f"a sign of {SIGNS_FILE}"))
+                continue
+            for index, phrase in enumerate(phrases):
+                self._add_phrase(self._signs[name], phrase, text.place(("words", name, index)))
+
+    def _add_phrase(self, sign: Sign, phrase: str, place: str) -> None:
+        spelled = {fold(phrase), fold(phrase.lower().translate(_UMLAUTS))}
+        for spelling in sorted(spelled):
+            for consumed, context in _alternatives(spelling):
+                if not consumed:
+                    self._faults.append(Fault(place, f"nothing to match in {phrase!r}", "words outside < >"))
+                    return
+                self._add_words(sign, consumed, context, place)
+
+    def _add_words(self, sign: Sign, consumed: list[str], context: list[str], place: str) -> None:
+        node = self._tree
+        for word in (*consumed, *context):
+            self._keys.add(word)
+            node = node.setdefault(word, {})
+        taken, _ = node.get("", ((), 0))
+        clash = [one.id for one in taken if one.id != sign.id and {one.kind, sign.kind} <= _ONE_MEANING]
+        if clash:
+            said = " ".join((*consumed, *context))
+            self._faults.append(Fault(place, f"{said!r} already means {clash[0]!r}", "one operation for each phrase"))
+        if sign not in taken:
+            node[""] = ((*taken, sign), len(consumed))
+
+    def words(self, combinations: tuple[Combination, ...], levels: LevelWords | None) -> Words:
+        stems = {key[:-1] for key in self._keys if key.endswith("*")}
+        suffixes = {key[1:] for key in self._keys if key.startswith("*")}
+        plain = {key for key in self._keys if "*" not in key}
+        deletions: dict[str, list[str]] = {}
+        for word in sorted(word for word in plain if len(word) >= _SHORTEST_FUZZY and word.isalpha()):
+            for cut in {word, *_deletions(word)}:
+                deletions.setdefault(cut, []).append(word)
+        bones = {}
+        for key in sorted(stems | plain, key=lambda key: (key in stems, key)):
+            if len(skeleton(key)) >= _SHORTEST_SKELETON and len(key) >= _SHORTEST_FUZZY and key.isalpha():
+                bones[skeleton(key)] = key + "*" if key in stems else key
+        short = sorted(self._short_forms, key=len, reverse=True)
+        pattern = "|".join(re.escape(form) for form in short)
+        return Words(
+            signs=self._signs,
+            combinations=combinations,
+            levels=levels,
+            short_forms=self._short_forms,
+            short_form_pattern=re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])") if short else None,
+            glue=frozenset(self._glue),
+            ordinary=frozenset(self._ordinary),
+            tree=self._tree,
+            vocabulary=frozenset(plain),
+            stems=frozenset(stems),
+            stem_lengths=tuple(sorted({len(stem) for stem in stems}, reverse=True)),
+            suffixes=frozenset(suffixes),
+            suffix_lengths=tuple(sorted({len(suffix) for suffix in suffixes}, reverse=True)),
+            deletions={cut: tuple(words) for cut, words in deletions.items()},
+            skeletons=bones,
+            skeleton_lengths=tuple(sorted({len(bone) for bone in bones}, reverse=True)),
+        )
+
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+_PIECE = re.compile(r"[<>]|\([^)]*\)|\*?[a-z]+\*?|\d+|[^\s<>a-z\d]")
+_WORD = re.compile(r"\*?[a-z]+\*?|\d+|[^\sa-z\d]")
+
+
+def _alternatives(phrase: str) -> Iterable[tuple[list[str], list[str]]]:
+    """Spell out a phrase: `(a|b) c <d>` gives a c and b c, each followed by d which must stand there unconsumed."""
+    pieces: list[list[str]] = []
+    consumed = 0
+    inside = False
+    for piece in _PIECE.findall(phrase):
+        if piece in "<>":
+            inside = piece == "<"
+            continue
+        options = [option.strip() for option in piece[1:-1].split("|")] if piece.startswith("(") else [piece]
+        pieces.append(options)
+        consumed += not inside
+    for chosen in itertools.product(*pieces):
+        words = [word for option in chosen[:consumed] for word in _WORD.findall(option)]
+        context = [word for option in chosen[consumed:] for word in _WORD.findall(option)]
+        yield words, context
