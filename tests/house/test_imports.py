@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parents[2] / "cds_service"
 
 # A room may import only rooms of a lower floor, or itself. Longest matching name wins.
 FLOORS: dict[str, int] = {
-    "errors": 1, "patient": 1, "hooks": 1, "metrics": 1, "version": 1,
+    "errors": 0,
+    "patient": 1, "hooks": 1, "metrics": 1, "version": 1, "yaml_text": 1, "tracing": 1, "audit": 1,
     "knowledge": 2, "intake": 2, "wire": 2, "security": 2, "settings": 2, "store": 2,
     "clinical": 3,
     "cards": 4, "orders": 4, "handout": 4, "publish": 4, "reference": 4, "explain": 4,
@@ -30,10 +31,12 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "fhir": ("orders", "publish"),
     "requests": ("intake", "security", "cli"),
     "marshmallow": ("wire", "hooks", "knowledge", "security"),
-    "yaml": ("knowledge", "security"),
+    "yaml": ("yaml_text", "knowledge"),
     "sqlalchemy": ("store",),
     "alembic": ("store",),
     "jwt": ("security", "cli"),
+    "AntiSSRF": ("security",),
+    "opentelemetry": ("tracing",),
     "structlog": ("web", "app"),
     "prometheus_client": ("metrics",),
     "click": ("cli",),
