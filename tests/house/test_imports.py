@@ -31,7 +31,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "fhir": ("orders", "publish"),
     "requests": ("intake", "security", "cli"),
     "marshmallow": ("wire", "hooks", "knowledge", "security"),
-    "yaml": ("yaml_text", "knowledge"),
+    "yaml": ("yaml_text",),
     "sqlalchemy": ("store",),
     "alembic": ("store",),
     "jwt": ("security", "cli"),
