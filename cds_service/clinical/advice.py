@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from cds_service.clinical.operation import Operation
+from cds_service.clinical.operation import DataQuality, Operation
 from cds_service.knowledge.model import Effect, Phase, ProgressionTest, Protocol, Restriction, Severity
 from cds_service.patient.finding import Evidence
 
@@ -59,14 +59,6 @@ class Unknown:
     group: str | None = None
     matters: bool = True
     """False where the gap could not change what we say (told in explain, not on the card)."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataQuality:
-    rule: str
-    severity: Severity
-    because: str
-    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from cds_service.knowledge.model import Phase
+from cds_service.knowledge.model import Phase, Severity
+from cds_service.knowledge.surgery import SurgicalFact
 from cds_service.patient.finding import Evidence
 
 
@@ -54,6 +55,11 @@ class Reading:
     conflicts: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     side: str | None = None
+    also_types: tuple[str, ...] = ()
+    """Types whose limits hold as well, because the record does not decide between them (approach not told)."""
+    coded_type: str | None = None
+    """The type that codes alone bear out: UNKNOWN_SPINE where only text tells (DQ05); None where it is no operation."""
+    facts: tuple[SurgicalFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +99,33 @@ class Operation:
     text_type: str | None = None
     permanent_blocks_only: bool = False
     """An old fusion beside a recent operation: only its NEVER cells still count (DQ08, hardware removal)."""
+    also_types: tuple[str, ...] = ()
+    """Types whose limits hold as well as those of *surgery_type*: every exercise must be allowed by each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataQuality:
+    rule: str
+    severity: Severity
+    because: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A Procedure that counts for nothing, and why: DQ01 planned, DQ02 not done, DQ03 not of the spine."""
+
+    procedure: str
+    rule: str
+    because: str
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surgical:
+    """What was operated on, oldest first; what is only planned; what was set aside; what the record left in doubt."""
+
+    operations: tuple[Operation, ...] = ()
+    planned: tuple[SetAside, ...] = ()
+    ignored: tuple[SetAside, ...] = ()
+    data_quality: tuple[DataQuality, ...] = ()

@@ -1,0 +1,327 @@
+"""Put together what several codes, sites and words say of one operation: they agree, refine each other, or conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cds_service.knowledge.surgery import LevelCount, SurgeryKnowledge, SurgicalFact, TypeRow
+
+UNKNOWN_SPINE = "UNKNOWN_SPINE"
+_PLACES = {"cervical": 0, "thoracic": 1, "lumbar": 2, "sacral": 3}
+_SPANS: dict[str, tuple[int, int]] = {
+    "cervical": (0, 0),
+    "cervicothoracic": (0, 1),
+    "thoracic": (1, 1),
+    "thoracolumbar": (1, 2),
+    "lumbar": (2, 2),
+    "lumbosacral": (2, 3),
+    "sacral": (3, 3),
+}
+_UNIONS = {span: region for region, span in _SPANS.items()} | {
+    (0, 2): "cervicothoracic", (0, 3): "cervicothoracic", (1, 3): "thoracolumbar",
+}  # fmt: skip
+_VAGUE = ("other", "adjunct")
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What all facts together say. *also* are types whose limits hold too; *conflicts* are told, the stricter won."""
+
+    surgery_type: str
+    also: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    surgery_class: str | None
+    region: str | None
+    names: tuple[str, ...]
+    count: LevelCount | None
+    fusion: bool | None
+    instrumented: bool | None
+    approach: str | None
+    technique: str | None
+    revision: bool | None
+    conflicts: tuple[str, ...]
+    because: tuple[str, ...]
+    refined: bool = False
+    """A text, site, reason or device told something that no code told."""
+
+
+@dataclass(slots=True)
+class _Notes:
+    because: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+
+def regions_touch(one: str | None, other: str | None) -> bool:
+    """Tell whether two regions share a part of the spine; a region nobody told may touch any."""
+    if one is None or other is None:
+        return True
+    (first, last), (start, end) = _SPANS[one], _SPANS[other]
+    return first <= end and start <= last
+
+
+def regions_join(one: str, other: str) -> bool:
+    """Tell whether two regions touch or lie next to each other (thoracic and lumbar)."""
+    (first, last), (start, end) = _SPANS[one], _SPANS[other]
+    return first <= end + 1 and start <= last + 1
+
+
+def union_of(regions: Iterable[str | None]) -> str | None:
+    """Give the region that covers all of *regions*; None where none is told."""
+    spans = [_SPANS[region] for region in regions if region is not None]
+    if not spans:
+        return None
+    return _UNIONS[min(first for first, _ in spans), max(last for _, last in spans)]
+
+
+def conclude(facts: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> Conclusion:
+    """Conclude from the *facts* of one operation (those that say "no operation" left out).
+
+    Codes decide class and type; text, sites, reasons and devices fill in what codes leave open, and where they
+    contradict a code the stricter holds and the conflict is told.  Source: dossier sections 0, 1.1 to 1.3 and 9 row 12.
+    """
+    notes = _Notes()
+    coded = [fact for fact in facts if fact.origin == "code" and fact.is_operation]
+    others = [fact for fact in facts if fact not in coded]
+    speaking = coded or [fact for fact in others if fact.surgery_class]
+    fusion = _fusion(speaking, others, notes)
+    top = _top_class(speaking, fusion, others, knowledge, notes)
+    region = _region(speaking, others, top, knowledge, notes)
+    approach = _approach(speaking, others, top)
+    names = _names(speaking, others, region)
+    count = _count(speaking, others, names, notes)
+    revision = _revision(speaking, others, notes)
+    instrumented = _any_true([fact.instrumented for fact in (*speaking, *others)])
+    row = _type_row(top, region, approach, count, knowledge)
+    also, alternatives = list(row.also), list(row.alternatives)
+    surgery_type = row.surgery_type
+    if len(notes.conflicts) and any("different regions" in conflict for conflict in notes.conflicts):
+        alternatives = sorted({_type_row(_class(fact), fact.region, fact.approach, None, knowledge).surgery_type
+                               for fact in speaking})  # fmt: skip
+        surgery_type, also, region = UNKNOWN_SPINE, [], None
+    for part in _parts_apart(speaking, top, knowledge):
+        other = _type_row(part, region, None, None, knowledge).surgery_type
+        if other not in (surgery_type, UNKNOWN_SPINE):
+            also.append(other)
+            notes.because.append(f"{knowledge.classes[part].term} in the same session: limits of {other} hold as well")
+    deformity = _straddles(top, count, knowledge)
+    if deformity and deformity != surgery_type:
+        also.append(deformity)
+        notes.because.append(f"the code leaves the number of levels open, it may be {deformity}: its limits hold as well")
+    return Conclusion(
+        surgery_type=surgery_type,
+        also=tuple(dict.fromkeys(one for one in also if one != surgery_type)),
+        alternatives=tuple(one for one in alternatives if one != surgery_type),
+        surgery_class=top,
+        region=region,
+        names=names,
+        count=count,
+        fusion=fusion,
+        instrumented=instrumented,
+        approach=approach,
+        technique=next((fact.technique for fact in (*speaking, *others) if fact.technique), None),
+        revision=revision,
+        conflicts=tuple(notes.conflicts),
+        because=tuple(notes.because),
+        refined=bool(coded) and _refined(coded, others),
+    )
+
+
+def _class(fact: SurgicalFact) -> str:
+    return fact.surgery_class or "other"
+
+
+def _any_true(values: Iterable[bool | None]) -> bool | None:
+    known = [value for value in values if value is not None]
+    return any(known) if known else None
+
+
+def _fusion(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], notes: _Notes) -> bool | None:
+    told = [fact.fusion for fact in speaking]
+    spoken = [fact for fact in others if fact.origin == "text" and fact.fusion]
+    if True in told:
+        return True
+    if spoken and speaking and spoken[0] not in speaking:
+        if None not in told:
+            notes.conflicts.append(f"the text speaks of a fusion ({spoken[0].say}), the code does not: read as a fusion")
+        return True
+    return None if None in told or not told else False
+
+
+def _top_class(
+    speaking: Sequence[SurgicalFact],
+    fusion: bool | None,
+    others: Sequence[SurgicalFact],
+    knowledge: SurgeryKnowledge,
+    notes: _Notes,
+) -> str:
+    classes = {_class(fact) for fact in speaking} or {"other"}
+    top = min(classes, key=lambda name: knowledge.classes[name].rank)
+    texts = {fact.surgery_class for fact in others if fact.origin == "text"}
+    if fusion and knowledge.classes[top].rank > knowledge.classes["fusion"].rank:
+        if top != "other" or classes & {"adjunct"}:
+            return "fusion"
+        return "fusion" if any(fact.fusion for fact in speaking) else top
+    if top == "decompression" and "laminoplasty" in texts:
+        notes.because.append("the text names a laminoplasty, which has no code of its own")
+        return "laminoplasty"
+    fixed = any(fact.instrumented and _class(fact) in _VAGUE for fact in speaking)
+    if fixed and top in ("decompression", "discectomy"):
+        notes.because.append("fixation beside a decompression and no word on fusion: read as stabilisation")
+        return "dynamic"
+    return top
+
+
+def _region(
+    speaking: Sequence[SurgicalFact],
+    others: Sequence[SurgicalFact],
+    top: str,
+    knowledge: SurgeryKnowledge,
+    notes: _Notes,
+) -> str | None:
+    chief = [fact.region for fact in speaking if _class(fact) == top or (top == "fusion" and fact.fusion)]
+    told = [region for region in chief if region] or [fact.region for fact in speaking if fact.region]
+    far = _far_apart(told)
+    if far:
+        notes.conflicts.append(f"the codes name different regions ({far[0]} and {far[1]}): read as not known")
+    for origin in ("site", "text", "reason"):
+        spoken = [fact.region for fact in others if fact.origin == origin and fact.region]
+        if not spoken:
+            continue
+        if not told:
+            notes.because.append(f"region {union_of(spoken)} from the {origin}")
+            return union_of(spoken)
+        if origin != "reason" and not any(regions_touch(one, other) for one in told for other in spoken):
+            notes.conflicts.append(
+                f"code and {origin} name different regions ({told[0]} and {spoken[0]}): read as not known"
+            )
+    if not told and top == "discectomy" and not far:
+        return None
+    return union_of(told)
+
+
+def _far_apart(regions: Sequence[str | None]) -> tuple[str, str] | None:
+    for one in regions:
+        for other in regions:
+            if one and other and not regions_join(one, other):
+                return one, other
+    return None
+
+
+def _approach(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], top: str) -> str | None:
+    chief = {fact.approach for fact in speaking if _class(fact) == top} or {fact.approach for fact in speaking}
+    told = {one for one in chief if one}
+    if not told or told <= {"percutaneous", "endoscopic"}:
+        spoken = {fact.approach for fact in others if fact.approach}
+        told = {one for one in spoken if one} or told
+    if {"anterior", "posterior"} <= told or "combined" in told:
+        return "combined"
+    return min(told, key=str) if told else None
+
+
+def _names(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], region: str | None) -> tuple[str, ...]:
+    spoken = [name for fact in others for name in fact.names]
+    coded = [name for fact in speaking for name in fact.names]
+    return tuple(sorted(set(spoken) | set(coded), key=_height))
+
+
+def _height(name: str) -> tuple[int, int]:
+    letter, digits = name[:1], "".join(sign for sign in name.partition("-")[0] if sign.isdigit())
+    return ("CTLS".find(letter), int(digits or 0))
+
+
+def _count(
+    speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], names: tuple[str, ...], notes: _Notes
+) -> LevelCount | None:
+    groups: dict[tuple[str, str], list[SurgicalFact]] = {}
+    for fact in speaking:
+        if fact.count is not None:
+            groups.setdefault((fact.system, _class(fact) if fact.system == "icd10pcs" else fact.family or ""), []).append(fact)
+    coded = [_sum(group) for group in groups.values()]
+    told = [fact.count for fact in others if fact.count is not None]
+    spoken = [LevelCount(len(names), len(names))] if any(fact.names for fact in others) else []
+    bounds = [*coded, *told, *spoken]
+    if not bounds:
+        return LevelCount(len(names), None) if names else None
+    least = max(bound.least for bound in bounds)
+    exact = [bound.most for bound in (*told, *spoken) if bound.most is not None] or [
+        bound.most for bound in coded if bound.most is not None
+    ]
+    for bound in coded:
+        if exact and bound.most is not None and (told or spoken) and least > max(exact):
+            notes.conflicts.append(f"the codes count {bound.least} levels, the text {max(exact)}: the larger number holds")
+            return LevelCount(least, least)
+    most = max(exact) if exact else None
+    if not (told or spoken) and any(bound.most is None for bound in coded):
+        most = None
+    return LevelCount(least, None if most is None else max(least, most))
+
+
+def _sum(group: Sequence[SurgicalFact]) -> LevelCount:
+    """Add the levels of a base code and its add-on codes; the same body part named twice is one."""
+    parts: dict[str, LevelCount] = {}
+    for number, fact in enumerate(group):
+        assert fact.count is not None
+        place = f"{fact.family}" if fact.system == "icd10pcs" else f"{fact.code}" if not fact.addon else f"{number}"
+        known = parts.get(place)
+        if known is None or fact.count.least > known.least:
+            parts[place] = fact.count
+    most = [count.most for count in parts.values()]
+    return LevelCount(
+        sum(count.least for count in parts.values()),
+        None if None in most else sum(one for one in most if one is not None),
+    )
+
+
+def _revision(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], notes: _Notes) -> bool | None:
+    coded = [fact.revision for fact in speaking if fact.revision is not None]
+    spoken = [fact for fact in others if fact.revision]
+    if spoken and coded and not any(coded):
+        notes.conflicts.append(f"the code says primary, the text says revision ({spoken[0].say}): read as a revision")
+    if spoken or any(coded):
+        return True
+    return False if coded else None
+
+
+def _type_row(
+    surgery_class: str, region: str | None, approach: str | None, count: LevelCount | None, knowledge: SurgeryKnowledge
+) -> TypeRow:
+    least = count.least if count else 0
+    for row in knowledge.types:
+        if (
+            row.surgery_class == surgery_class
+            and (row.region is None or row.region == region)
+            and (row.approach is None or row.approach == approach)
+            and (row.levels_at_least is None or least >= row.levels_at_least)
+        ):
+            return row
+    return TypeRow(surgery_class, None, None, None, UNKNOWN_SPINE, (), ())
+
+
+def _straddles(surgery_class: str, count: LevelCount | None, knowledge: SurgeryKnowledge) -> str | None:
+    """Give the type of the many-level operation that the count does not rule out ("two to seven joints")."""
+    for row in knowledge.types:
+        if row.surgery_class == surgery_class and row.levels_at_least is not None and count is not None:
+            if count.least < row.levels_at_least <= (count.most or 0):
+                return row.surgery_type
+    return None
+
+
+def _parts_apart(speaking: Sequence[SurgicalFact], top: str, knowledge: SurgeryKnowledge) -> list[str]:
+    """Give the classes of *speaking* that are no part of the chief one (a disc replacement beside a fusion)."""
+    subsumed = knowledge.classes[top].subsumes
+    if subsumed is None:
+        return []
+    return sorted({_class(fact) for fact in speaking} - subsumed - {top})
+
+
+def _refined(coded: Sequence[SurgicalFact], others: Sequence[SurgicalFact]) -> bool:
+    return any(
+        (fact.region and not any(one.region for one in coded))
+        or fact.names
+        or fact.count
+        or (fact.approach and not any(one.approach for one in coded))
+        or (fact.revision and not any(one.revision for one in coded))
+        or (fact.instrumented and not any(one.instrumented for one in coded))
+        for fact in others
+    )
