@@ -6,6 +6,7 @@ inside Bundles are opened. What cannot be read is named with its JSON path, neve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +112,13 @@ def open_page(body: bytes | Raw, root: str = "") -> Page:
     return _sorted_out(page, body)
 
 
+def open_decoded(value: Mapping[str, Any], root: str = "") -> Page:
+    """Open a Bundle or resource that is decoded already, as kindly as `open_page`."""
+    page = Page(root=root, places=[])
+    _take_top(page, dict(value))
+    return page
+
+
 def open_lines(body: bytes, root: str = "") -> Page | None:
     """Open a text of one resource a line; None where it is not that (fewer than two lines, or no objects)."""
     lines = [(number, line) for number, line in enumerate(bytes(body).splitlines(), 1) if line.strip()]
@@ -118,6 +126,15 @@ def open_lines(body: bytes, root: str = "") -> Page | None:
         return None
     page = Page(root=root, is_bundle=True, places=[], size_bytes=len(body))
     for number, line in lines:
+        try:
+            strict = _TOP.decode(line)
+        except UNDECODABLE:
+            pass
+        else:
+            if type(strict) in _PLAIN:
+                page.entries.append(Entry(strict))
+                page.places.append(f"line {number}")
+                continue
         try:
             resource = read_leniently(line)
         except NoJson as error:
@@ -289,10 +306,3 @@ _DECIDED_BY_CODE = ("Observation", "Procedure", "Condition")
 def _next_of(links: list[shapes.Link] | None) -> str | None:
     return next((link.url for link in links or () if link.relation == "next" and link.url), None)
 
-
-def open_drafts(body: bytes | Raw, root: str = "") -> Page:
-    """Open a Bundle of drafts, keeping every whole resource; a missing or null one is an empty page."""
-    page = open_page(body, root)
-    if page.is_null:
-        page.is_bundle = True
-    return page

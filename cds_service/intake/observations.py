@@ -13,6 +13,7 @@ from cds_service.intake.mend import Faults, read_part
 from cds_service.patient.codes import CodeKey, code_key
 from cds_service.patient.record import Coding, Component, Concept, Observation, Quantity, When
 
+_STANDARD = frozenset({"loinc", "snomed"})
 _UNDATED = (0, float("-inf"))
 _NOT_COMPARED = (
     ("value_range", "Range"),
@@ -37,13 +38,15 @@ class LazyObservations:
         self._asked: dict[frozenset[CodeKey], NewestFirst] = {}
         self._converted: dict[int, Observation] = {}
         self._everything: NewestFirst | None = None
+        self._worded: NewestFirst | None = None
+        self._standard: set[int] = set()
 
     def coded(self, codes: Collection[CodeKey]) -> NewestFirst:
         """The Observations with any of *codes* as code or as a component's code, newest first."""
         asked = codes if isinstance(codes, frozenset) else frozenset(codes)
         found = self._asked.get(asked)
         if found is None:
-            index = self._index if self._index is not None else self._build_index()
+            index = self._build_index()
             positions = {position for key in asked if key in index for position in index[key]}
             found = self._asked[asked] = NewestFirst(self, self._newest_first(sorted(positions)))
         return found
@@ -53,6 +56,14 @@ class LazyObservations:
         if self._everything is None:
             self._everything = NewestFirst(self, self._newest_first(list(range(len(self._resources)))))
         return self._everything
+
+    def known_by_words(self) -> NewestFirst:
+        """The Observations without a LOINC or SNOMED code, which only their words can tell; newest first."""
+        if self._worded is None:
+            self._build_index()
+            worded = [position for position in range(len(self._resources)) if position not in self._standard]
+            self._worded = NewestFirst(self, self._newest_first(worded))
+        return self._worded
 
     def __len__(self) -> int:
         return len(self._resources)
@@ -66,17 +77,25 @@ class LazyObservations:
         return found
 
     def _build_index(self) -> dict[CodeKey, list[int]]:
-        recorded: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+        """Tell which positions hold which code; this is all that is paid for an Observation nobody asks for."""
+        if self._index is not None:
+            return self._index
+        own: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+        parts: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(list)
         for position, resource in enumerate(self._resources):
             for coding in resource.code.coding:
-                recorded[coding.system, coding.code].append(position)
+                own[coding.system, coding.code].append(position)
             for part in resource.component:
                 for coding in part.code.coding:
-                    recorded[coding.system, coding.code].append(position)
+                    parts[coding.system, coding.code].append(position)
         index: dict[CodeKey, list[int]] = {}
-        for (system, code), positions in recorded.items():
-            if code:
-                index.setdefault(code_key(system, code), []).extend(positions)
+        for recorded in (own, parts):
+            for (system, code), positions in recorded.items():
+                if code:
+                    key = code_key(system, code)
+                    index.setdefault(key, []).extend(positions)
+                    if recorded is own and key[0] in _STANDARD:
+                        self._standard.update(positions)
         self._index = index
         return index
 
@@ -86,10 +105,7 @@ class LazyObservations:
             return positions
         resources = self._resources
         try:
-            moments = [datetime.fromisoformat(resources[one].effective_date_time) for one in positions]  # type: ignore[arg-type]
-            if any(moment.tzinfo is None for moment in moments):
-                raise ValueError
-            keys: dict[int, object] = dict(zip(positions, [moment.timestamp() for moment in moments], strict=True))
+            keys: dict[int, object] = {one: _exact(resources[one].effective_date_time) for one in positions}
         except (TypeError, ValueError, OverflowError):
             keys = {one: _time_key(_when(resources[one], self._zone)) for one in positions}
         return sorted(positions, key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
@@ -222,6 +238,16 @@ def _when(resource: shapes.Observation, zone: tzinfo) -> When | None:
     if resource.effective_timing is not None:
         return read_timing(resource.effective_timing, zone)
     return None
+
+
+def _exact(text: str | None) -> float:
+    """Give the moment of a full dateTime with a zone, in seconds; raises where the text is anything else."""
+    if text is None or len(text) < 17 or not text[4] == text[7] == "-":
+        raise ValueError
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.timestamp()
 
 
 def _time_key(when: When | None) -> tuple[int, float]:

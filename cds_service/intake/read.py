@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from cds_service.errors import Fault, InputFaults
 from cds_service.intake import shapes
-from cds_service.intake.bundles import Page, open_drafts, open_lines, open_page
+from cds_service.intake.bundles import Page, open_decoded, open_lines, open_page
 from cds_service.intake.dates import read_age, read_age_range, read_period, read_timing, read_when, time_was_lost
 from cds_service.intake.mend import Faults, read_part
 from cds_service.intake.observations import LazyObservations, read_concept, read_concepts, read_notes
@@ -74,7 +74,7 @@ def read_record(
     for kind in pages:
         if kind not in TYPES:
             raise KeyError(f"{kind!r} is no kind of data; known: {', '.join(TYPES)}")
-    reader = _Reader(zone, patient_id)
+    reader = _Reader(zone, patient_id.rpartition("/")[2] if patient_id else None)
     for kind, opened in pages.items():
         for page in opened:
             reader.add(page, TYPES[kind])
@@ -115,15 +115,15 @@ def read_procedure(body: bytes | Raw, *, zone: tzinfo = UTC) -> Procedure:
     return reader.procedures()[0]
 
 
-def read_drafts(body: bytes | Raw | None, *, patient_id: str | None = None, zone: tzinfo = UTC, root: str = "") -> Drafts:
+def read_drafts(body: bytes | Raw | Mapping | None, *, patient_id: str | None = None, zone: tzinfo = UTC, root: str = "") -> Drafts:
     """Read the Bundle of draft orders or proposed appointments that a hook's context carries.
 
     Read as tolerantly as clients write: no Bundle type, no entry, objects for arrays, codings without a code. Types that
-    we do not compare are passed over. *root* is the JSON path of the Bundle, for naming what could not be read.
+    we do not compare are passed over. The body may be JSON or decoded already. *root* is the JSON path of the Bundle, for naming what could not be read.
     """
     if body is None:
         return Drafts(())
-    page = open_drafts(body, root)
+    page = open_decoded(body, root) if isinstance(body, Mapping) else open_page(body, root)
     if page.not_fhir:
         return Drafts((), (Unreadable(root, None, page.not_fhir),))
     reader = _Reader(zone, patient_id)
