@@ -346,6 +346,42 @@ class Codelist:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityTarget:
+    """A number to reach, for a Goal: *measure* is a LOINC code, *unit* a UCUM code, *week* the completed week it is due."""
+
+    id: str
+    protocols: tuple[str, ...]
+    phase: str
+    measure: str
+    measure_display: str
+    value: float
+    unit: str
+    unit_text: str
+    week: int
+    say: str
+    sources: tuple[str, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class OrderContent:
+    """What our orders say beside the programme itself (cards/orders.yaml).
+
+    *gate_notice_days*: so many days before a phase gate a follow-up may be asked for. *stop_and_call*: signs at which the
+    patient stops and calls, in plain words. *exercise_codes*, *physiotherapy_codes*: codes by which an order of somebody
+    else is known as the same thing.
+    """
+
+    gate_notice_days: int
+    targets: tuple[ActivityTarget, ...]
+    stop_and_call: tuple[str, ...]
+    exercise_codes: frozenset[tuple[str, str]]
+    physiotherapy_codes: frozenset[tuple[str, str]]
+    physiotherapy_words: tuple[str, ...]
+    governance: Governance | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Knowledge:
     """All of cards/, understood. *version* is what people read, *content_hash* is what proves it."""
 
@@ -361,6 +397,8 @@ class Knowledge:
     sources: Mapping[str, Source]
     settings: Mapping[str, Any]
     """Numbers of the clinical path that are no rule (cards/clinical_path.yaml): staged-fusion days, oldest operation weeks, programme size ..., each with unit, mark and source in the file."""
+    order_content: OrderContent | None = None
+    """What our orders carry; None only in tests that order nothing."""
     surgery: Any = None
     """Compiled material of clinical/surgery (code tables, axes, words), built by load.py from cards/codelists and cards/words."""
     overlay: str | None = None

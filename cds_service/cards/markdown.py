@@ -1,0 +1,53 @@
+"""Text made into GitHub-flavoured Markdown that shows exactly that text: no HTML, link, image or table break.
+
+Everything that a card shows passes here, whether it comes from the chart or from cards/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from cds_service.patient.chart_text import one_line
+
+_SIGNS = str.maketrans(
+    {**{sign: "\\" + sign for sign in "\\`*_[]|~#!$"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"}
+)
+# Some renderers look for addresses in the finished text, after escapes are gone, and link them: so the address
+# itself is broken up with a visible space.
+_AUTOLINK = re.compile(r"(?i)(?:(?<=[a-z])://)|\bwww\.|@(?=\w)|\b(?:javascript|data|vbscript|mailto|xmpp|file):")
+_UNITS = (
+    ("mm[Hg]", "mmHg"), ("[degF]", "°F"), (" Cel", " °C"), ("{score}", "points"), ("{INR}", ""),
+    ("10*3/uL", "10³/µL"), ("10*9/L", "10⁹/L"), ("{steps}", "steps"), ("<=", "≤"), (">=", "≥"),
+)
+
+
+def readable(text: str) -> str:
+    """Give *text* with UCUM units and comparisons as people write them (Cel -> °C, <= -> ≤)."""
+    for found, shown in _UNITS:
+        if found in text:
+            text = text.replace(found, shown)
+    return text
+
+
+def plain(text: str | None, limit: int = 400) -> str:
+    """Give *text* as one line of Markdown that shows it and does nothing else."""
+    line = readable(one_line(text, limit))
+    line = _AUTOLINK.sub(lambda found: _broken(found.group()), line)
+    return line.translate(_SIGNS)
+
+
+def _broken(address: str) -> str:
+    if address == "@":
+        return "(at)"
+    if address == "://":
+        return ": //"
+    return address[:-1] + " " + address[-1]
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Give a GFM table; cells are Markdown already."""
+    head = list(headings)
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)

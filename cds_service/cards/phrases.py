@@ -1,0 +1,152 @@
+"""Phrases that several cards share: summaries that fit, facts with value and time, sources, override reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cds_service.cards.card import SUMMARY_LIMIT, CardSource, Coding
+from cds_service.cards.markdown import plain, readable
+from cds_service.clinical.advice import Advice, Unknown
+from cds_service.knowledge.canonical import CARD_TOPICS, topic_system
+from cds_service.knowledge.model import Knowledge, Source
+from cds_service.patient.chart_text import one_line
+from cds_service.patient.finding import Evidence
+
+_NON_ADHERENCE = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
+_REASONS = {
+    "expert-contradicts": "Advice from expert contradicts the recommended action",
+    "patient-contraindication": "Patient has contraindication to recommended action",
+    "action-completed": "Recommended action was already completed",
+    "risk-benefit-ratio": "Recipient assessment of risk/benefit ratio",
+    "patient-ineligible": "Patient does not meet eligibility for recommended action",
+    "need-more-info": (
+        "Could not address recommended action due to need for more information/pending results/pending consult"
+    ),
+    "inappropriate-recipient": "PC CDS delivered to inappropriate recipient/role",
+}
+_REASONS_BY_KIND = {
+    # The surgeon's own instruction is the reason we expect most: it stands first on a programme.
+    "exercise-programme": (
+        "expert-contradicts", "patient-contraindication", "action-completed", "risk-benefit-ratio", "need-more-info",
+    ),
+    "red-flag": (
+        "action-completed", "risk-benefit-ratio", "patient-ineligible", "need-more-info", "inappropriate-recipient",
+    ),
+    "record-gap": (
+        "need-more-info", "action-completed", "patient-ineligible", "inappropriate-recipient", "expert-contradicts",
+    ),
+    "order-check": (
+        "expert-contradicts", "risk-benefit-ratio", "patient-contraindication", "action-completed", "need-more-info",
+    ),
+}  # fmt: skip
+
+
+def summary(first: str, *more: str) -> str:
+    """Give one sentence of at most 139 characters: *first*, and each of *more* that still fits, in order."""
+    text = readable(one_line(first, SUMMARY_LIMIT - 1)).rstrip(".")
+    for part in more:
+        part = readable(one_line(part, SUMMARY_LIMIT))
+        if part and len(text) + len(part) < SUMMARY_LIMIT:
+            text += part.rstrip(".")
+    if len(text) >= SUMMARY_LIMIT:
+        text = text[: SUMMARY_LIMIT - 2].rstrip() + "…"
+    return text if text.endswith("…") else text + "."
+
+
+def moment_text(recorded: str | None) -> str:
+    """Give a recorded date or time to the minute ("2026-05-20 07:30"), "" where there is none."""
+    if not recorded:
+        return ""
+    shown = one_line(recorded, 40)
+    return f"{shown[:10]} {shown[11:16]}" if len(shown) >= 16 and shown[10] == "T" else shown
+
+
+def fact(evidence: Evidence) -> str:
+    """Give what was seen, its value and its time, as plain text ("Body temperature 39.2 °C, 2026-05-20 07:30")."""
+    words = one_line(evidence.what, 100)
+    if evidence.value:
+        words += f" {one_line(evidence.value, 60)}"
+    when = moment_text(evidence.date)
+    return readable(words) + (f", {when}" if when else "")
+
+
+def facts(evidence: Iterable[Evidence], most: int = 3) -> list[str]:
+    """Give the facts without repeats, at most *most* of them and then how many more there are."""
+    found = list(dict.fromkeys(fact(one) for one in evidence))
+    if len(found) > most:
+        return [*found[:most], f"{len(found) - most} more"]
+    return found
+
+
+def card_source(knowledge: Knowledge, advice: Advice, keys: Iterable[str], kind: str, base: str) -> CardSource:
+    """Give the guideline or trial that carries the advice: the best citable of *keys*, grade A before B before C.
+
+    A local protocol that changed what is shown is named first. Without a citable source the label says so.
+    """
+    topic = Coding(topic_system(base), kind, CARD_TOPICS[kind])
+    if advice.local_protocols:
+        return CardSource("Local protocol: " + one_line(", ".join(advice.local_protocols), 120), topic)
+    citable = [source for key in keys if (source := knowledge.sources.get(key)) is not None and source.citable]
+    if not citable:
+        version = one_line(knowledge.version, 30)
+        return CardSource(f"Spine CDS knowledge {version}: default without a citable source", topic)
+    best = min(citable, key=lambda source: (source.grade, source.url is None))
+    url = best.url if best.url and best.url.startswith("https://") and " " not in best.url else None
+    return CardSource(source_label(best), topic, url)
+
+
+def source_label(source: Source) -> str:
+    """Give "Oestergaard et al. 2012: Early vs late start of rehab after lumbar fusion"."""
+    year = "" if source.year in ("", "n.d.") else f" {source.year}"
+    return one_line(f"{source.author}{year}: {source.title}", 160)
+
+
+def cited(knowledge: Knowledge, keys: Iterable[str], most: int = 2) -> str:
+    """Give the citable sources of *keys* as Markdown ("R26 Mayo et al. 2018"), "" where none may be cited."""
+    found = [source for key in keys if (source := knowledge.sources.get(key)) is not None and source.citable]
+    shown = []
+    for source in found[:most]:
+        year = "" if source.year in ("", "n.d.") else f" {source.year}"
+        shown.append(plain(f"{source.author}{year}", 80))
+    return "; ".join(shown)
+
+
+def override_reasons(kind: str) -> tuple[Coding, ...]:
+    """Give the five reasons a clinician would tick on a card of this *kind* (HL7 non-adherence reason codes)."""
+    return tuple(Coding(_NON_ADHERENCE, code, _REASONS[code]) for code in _REASONS_BY_KIND[kind])
+
+
+def could_not_check(unknown: Iterable[Unknown]) -> list[str]:
+    """Give what the record could not answer, as plain text: one phrase a group, and only gaps that matter."""
+    groups: dict[str, list[Unknown]] = {}
+    for one in unknown:
+        if one.matters:
+            groups.setdefault(one.group or one.rule, []).append(one)
+    told = []
+    for key, members in groups.items():
+        if len(members) == 1 or members[0].group is None:
+            told.append(members[0].say.rstrip("."))
+        else:
+            says = list(dict.fromkeys(one.say.rstrip(".") for one in members))
+            told.append(says[0] if len(says) == 1 else f"{key}: {', '.join(says)}")
+    return list(dict.fromkeys(told))
+
+
+def evidence_as_json(evidence: Iterable[Evidence]) -> list[dict[str, str]]:
+    """Give evidence for a card's extension: references, codes, values, dates; nothing empty."""
+    told = []
+    for one in evidence:
+        pairs: Mapping[str, Any] = {
+            "reference": one.reference, "what": one.what, "system": one.system, "code": one.code,
+            "value": one.value, "date": one.date,
+        }  # fmt: skip
+        told.append({key: one_line(str(value), 200) for key, value in pairs.items() if value})
+    return list({tuple(item.items()): item for item in told}.values())
+
+
+def draft_line(advice: Advice) -> str:
+    """Give the line that draft knowledge must carry, "" where everything was signed."""
+    if not advice.draft_knowledge:
+        return ""
+    return f"Draft knowledge {plain(advice.knowledge_version, 30)}, not yet signed off by a clinician."

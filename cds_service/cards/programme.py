@@ -1,0 +1,266 @@
+"""The exercise-programme card: what fits now with its dose, what waits and why, the limits, the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cds_service.cards.card import EXTENSION_KEY, Card
+from cds_service.cards.markdown import plain, table
+from cds_service.cards.phrases import (
+    card_source, could_not_check, draft_line, evidence_as_json, fact, override_reasons, summary,
+)  # fmt: skip
+from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
+from cds_service.clinical.operation import Basis
+from cds_service.knowledge.model import Effect, Knowledge, Severity
+from cds_service.orders.call import CallFacts
+from cds_service.orders.ids import card_uuid
+from cds_service.orders.offers import Offers, order_refusal, programme_offers
+from cds_service.orders.words import lower_first, operation_name, operation_text, phase_number, weeks_text
+
+KIND = "exercise-programme"
+
+_NAMES_IN_A_GROUP = 3
+_GROUPS = 5
+_ALSO_NAMED = 8
+
+
+def programme_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]) -> Card | None:
+    """Give the card, None where nothing may be listed (STOP_ALL, or no operation with a week)."""
+    plans = tuple(plan for plan in advice.plans if plan.operation.completed_week is not None)
+    if not plans or advice.effect is Effect.STOP_ALL or not (advice.programme or advice.exercises):
+        return None
+    rules = _rules(advice)
+    uuid = card_uuid(call, KIND, rules, phases, advice.knowledge_version)
+    offers = programme_offers(advice, knowledge, call, uuid)
+    keys = [key for plan in plans for key in plan.protocol.sources]
+    evidence = [one for plan in plans for one in plan.operation.evidence]
+    evidence += [one for alert in advice.alerts for one in alert.evidence]
+    evidence += [one for modifier in advice.modifiers for one in modifier.evidence]
+    return Card(
+        uuid=uuid,
+        summary=_summary(advice, plans),
+        detail=_detail(advice, knowledge, plans, offers),
+        indicator="info",
+        source=card_source(knowledge, advice, _carrying(plans) or keys, KIND, call.service_base_url),
+        override_reasons=override_reasons(KIND),
+        suggestions=offers.suggestions,
+        selection_behavior="at-most-one" if offers.suggestions else None,
+        links=call.links,
+        extension={
+            EXTENSION_KEY: {
+                "kind": KIND,
+                "rules": rules,
+                "knowledgeVersion": advice.knowledge_version,
+                **({"evidence": evidence_as_json(evidence)} if evidence else {}),
+            }
+        },
+    )
+
+
+def _carrying(plans: tuple[Plan, ...]) -> list[str]:
+    """Sources of the trials and reviews on rehabilitation after this operation, where the protocol names them."""
+    return [key for plan in plans for statement in plan.protocol.evidence for key in statement.sources]
+
+
+def _rules(advice: Advice) -> list[str]:
+    told = [one.rule for one in advice.alerts] + [one.rule for one in advice.modifiers]
+    told += [one.rule for one in advice.data_quality]
+    return list(dict.fromkeys(told))
+
+
+def _summary(advice: Advice, plans: tuple[Plan, ...]) -> str:
+    if len(plans) > 1:
+        first = " + ".join(f"{operation_name(one.protocol)} week {one.operation.completed_week}" for one in plans)
+        return summary(f"{first}: only what both allow", *_tail(advice, plans))
+    plan = plans[0]
+    place = f"{operation_text(plan)}, week {plan.operation.completed_week}"
+    if plan.phase is None:
+        return summary(f"{place}: exercise programme", *_tail(advice, plans))
+    number = f"phase {phase_number(plan.phase)}"
+    if order_refusal(advice):
+        return summary(f"{place}: {number} list to agree with the surgeon first", *_tail(advice, plans))
+    return summary(f"{place}: {number} programme ready", *_tail(advice, plans))
+
+
+def _tail(advice: Advice, plans: tuple[Plan, ...]) -> list[str]:
+    """Parts after the first one: what is particular of this patient, else the next gate."""
+    if advice.effect is Effect.BASELINE_ONLY:
+        return ["; baseline set only while the alert stands"]
+    held = [one for one in _patient_specific(advice)]
+    told = []
+    if advice.effect is Effect.NO_PROGRESSION or any(one.effect is Effect.NO_PROGRESSION for one in advice.alerts):
+        told.append("; no progression for now")
+    if held:
+        title = _rule_title(advice, held[0].rule)
+        told.append(f"; {len(held)} held back" + (f" ({lower_first(title)})" if title else ""))
+    gates = [plan.next_test.week for plan in plans if plan.next_test is not None and plan.next_test.week is not None]
+    if not told and gates:
+        told.append(f"; next gate week {min(gates)}")
+    return told
+
+
+def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers) -> str:
+    parts = [f"**{_heading(advice, plans)}**"]
+    parts += [_instruction(advice)] if advice.surgeon_instructions else []
+    if advice.programme:
+        rows = [(plain(_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
+        parts.append(table(("Exercise", "Dose"), rows))
+    parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers)))
+    footer = ["The surgeon's own instruction overrides this list.", draft_line(advice)]
+    parts.append(" ".join(filter(None, footer)))
+    return "\n\n".join(parts)
+
+
+def _heading(advice: Advice, plans: tuple[Plan, ...]) -> str:
+    refusal = order_refusal(advice)
+    if refusal:
+        return f"To agree with the surgeon first ({plain(refusal, 200)})"
+    if advice.effect is Effect.BASELINE_ONLY:
+        return "Now: the baseline set only, while the alert stands"
+    if len(plans) > 1:
+        return "Now: only what every operation allows, each with its own week"
+    plan = plans[0]
+    if plan.phase is None:
+        return "Now"
+    return f"Now, {weeks_text(plan.phase)}: {plain(plan.phase.goal, 200)}"
+
+
+def _instruction(advice: Advice) -> str:
+    told = "; ".join(plain(fact(one), 300) for one in advice.surgeon_instructions[:3])
+    return f"**The surgeon's instruction in the chart comes first:** {told}"
+
+
+def _dose(one: Allowed) -> str:
+    dose = plain(one.dose, 200)
+    return f"{dose} ({plain(one.caution, 160)})" if one.caution else dose
+
+
+def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers) -> Iterable[str]:
+    if len(plans) > 1 or plans[0].operation.shift_weeks:
+        yield "**Counted:** " + "; ".join(_counted(plan) for plan in plans) + "."
+    for plan in plans:
+        if plan.operation.basis in (Basis.TEXT, Basis.CONFLICTING) or plan.operation.alternatives:
+            yield "**Operation to confirm:** " + _doubt(plan) + "."
+    for alert in _quiet(advice):
+        yield f"**{plain(alert.title, 100)}:** {_quiet_text(alert)}"
+    named = {alert.rule for alert in advice.alerts}
+    modifiers = list(dict.fromkeys(one.say for one in advice.modifiers if one.rule not in named))
+    if modifiers:
+        yield "**Changed for this patient:** " + "; ".join(plain(one, 200).rstrip(".") for one in modifiers) + "."
+    if advice.supervised:
+        yield "**With a therapist only:** " + _names(knowledge, [one.exercise for one in advice.supervised]) + "."
+    shown = {one.exercise for one in advice.programme}
+    also = [one.exercise for one in advice.exercises if one.exercise not in shown]
+    if also:
+        yield f"**Also fits ({len(also)}):** " + _names(knowledge, also, _ALSO_NAMED) + "."
+    held = _held_back(advice, knowledge)
+    if held:
+        yield "**Held back:** " + " · ".join(held) + "."
+    clearance = [one.exercise for one in advice.clearance]
+    if clearance:
+        yield "**Needs the surgeon's clearance:** " + _names(knowledge, clearance, _NAMES_IN_A_GROUP) + "."
+    limits = list(dict.fromkeys(
+        f"{plain(restriction.topic, 60)}: {plain(say, 240).rstrip('.')}"
+        for plan in plans
+        for restriction, say in plan.restrictions
+    ))  # fmt: skip
+    if limits:
+        yield "**Limits this week:** " + "; ".join(limits) + "."
+    for plan in plans:
+        if plan.next_test is not None and not _no_progress(advice):
+            week = f", week {plan.next_test.week}" if plan.next_test.week is not None else ""
+            after = f" ({operation_name(plan.protocol)})" if len(plans) > 1 else ""
+            yield f"**Next step{week}{after}:** {plain(plan.next_test.say, 400).rstrip('.')}."
+    unchecked = [*could_not_check(advice.unknown), *_not_usable(advice)]
+    if unchecked:
+        yield f"**Could not check:** {plain('; '.join(unchecked), 700)}."
+    for note in offers.notes:
+        yield f"**Orders:** {plain(note, 300)}"
+
+
+def _no_progress(advice: Advice) -> bool:
+    return advice.effect in (Effect.NO_PROGRESSION, Effect.BASELINE_ONLY) or any(
+        one.effect is Effect.NO_PROGRESSION for one in advice.alerts
+    )
+
+
+def _counted(plan: Plan) -> str:
+    operation = plan.operation
+    counted = f", counted as week {operation.effective_week}" if operation.shift_weeks else ""
+    day = f" on {operation.date.isoformat()}" if operation.date else ""
+    phase = f", phase {phase_number(plan.phase)}" if plan.phase else ""
+    return plain(f"{operation_text(plan)}{day}: week {operation.completed_week}{counted}{phase}", 200)
+
+
+def _doubt(plan: Plan) -> str:
+    operation = plan.operation
+    said = "; ".join(operation.because) or "the record does not say enough"
+    alternatives = ", ".join(one.replace("_", " ") for one in operation.alternatives)
+    return plain(said, 300).rstrip(".") + (f"; could also be {plain(alternatives, 120)}" if alternatives else "")
+
+
+def _quiet(advice: Advice) -> list[Alert]:
+    """Alerts that have no card of their own and change something."""
+    return [
+        one
+        for one in advice.alerts
+        if one.severity is Severity.INFO and one.effect is not Effect.INFO or one.severity is Severity.INFO and one.say
+    ]
+
+
+def _quiet_text(alert: Alert) -> str:
+    seen = fact(alert.evidence[0]) if alert.evidence else alert.because
+    return f"{plain(alert.say or alert.do, 300).rstrip('.')} ({plain(seen, 160)}; {plain(alert.rule, 20)})."
+
+
+def _patient_specific(advice: Advice) -> list[Withheld]:
+    cleared = {one.exercise for one in advice.clearance}
+    return [one for one in advice.withheld if one.rule != "MATRIX" and one.exercise not in cleared]
+
+
+def _rule_title(advice: Advice, rule: str) -> str:
+    return next((one.title for one in advice.alerts if one.rule == rule), "")
+
+
+def _held_back(advice: Advice, knowledge: Knowledge) -> list[str]:
+    """Groups of withheld exercises: this patient's own reasons first, then the next weeks, then what never comes."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in _patient_specific(advice):
+        title = _rule_title(advice, one.rule)
+        reason = f"{lower_first(title)}, {one.rule}" if title else f"{lower_first(one.because)}, {one.rule}"
+        groups.setdefault((one.rule, reason), []).append(one.exercise)
+    cleared = {one.exercise for one in advice.clearance}
+    waiting: dict[int, list[str]] = {}
+    never: dict[str, list[str]] = {}
+    for one in advice.withheld:
+        if one.rule != "MATRIX" or one.exercise in cleared:
+            continue
+        if one.from_week is not None:
+            waiting.setdefault(one.from_week, []).append(one.exercise)
+        else:
+            never.setdefault(lower_first(one.because), []).append(one.exercise)
+    told = [f"{_names(knowledge, names, _NAMES_IN_A_GROUP)} ({plain(reason, 160)})" for (_, reason), names in groups.items()]
+    weeks = sorted(waiting)
+    for week in weeks[: max(1, _GROUPS - len(told) - min(len(never), 1))]:
+        told.append(f"{_names(knowledge, waiting[week], _NAMES_IN_A_GROUP)} (from week {week})")
+    for reason, names in list(never.items())[:1]:
+        told.append(f"{_names(knowledge, names, _NAMES_IN_A_GROUP)} ({plain(reason, 120)})")
+    rest = sum(len(waiting[week]) for week in weeks[max(1, _GROUPS - len(groups) - min(len(never), 1)) :])
+    rest += sum(len(names) for names in list(never.values())[1:])
+    if rest:
+        told.append(f"{rest} more later")
+    return told
+
+
+def _not_usable(advice: Advice) -> list[str]:
+    return [one.because.rstrip(".") for one in advice.data_quality if one.rule in ("DQ09", "DQ11")]
+
+
+def _names(knowledge: Knowledge, exercises: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(plain(lower_first(_name(knowledge, one)), 80) for one in exercises[:most])
+    return f"{shown} + {len(exercises) - most} more" if len(exercises) > most else shown
+
+
+def _name(knowledge: Knowledge, exercise: str) -> str:
+    known = knowledge.exercises.get(exercise)
+    return known.name if known is not None else exercise.replace("_", " ")

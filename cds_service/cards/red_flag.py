@@ -1,0 +1,117 @@
+"""The red-flag card: what was seen, when, what it stops, what to do, who says so; worst first, all alerts on one card."""
+
+from __future__ import annotations
+
+from cds_service.cards.card import EXTENSION_KEY, Card
+from cds_service.cards.markdown import plain
+from cds_service.cards.phrases import (
+    card_source, cited, could_not_check, draft_line, evidence_as_json, fact, facts, override_reasons, summary,
+)  # fmt: skip
+from cds_service.clinical.advice import Advice, Alert, Plan
+from cds_service.knowledge.model import EFFECT_ORDER, SEVERITY_ORDER, Effect, Knowledge, Severity
+from cds_service.orders.call import CallFacts
+from cds_service.orders.ids import card_uuid
+from cds_service.orders.offers import red_flag_offers
+from cds_service.orders.words import lower_first, operation_text
+
+KIND = "red-flag"
+
+_EFFECT_SHORT = {
+    Effect.STOP_ALL: "stop exercises",
+    Effect.BASELINE_ONLY: "baseline exercises only",
+    Effect.REMOVE: "some exercises held back",
+    Effect.NO_PROGRESSION: "no progression",
+    Effect.INFO: "",
+}
+_EFFECT_LONG = {
+    Effect.STOP_ALL: "Stop exercises: no list is shown while this stands.",
+    Effect.BASELINE_ONLY: "Only the baseline set (breathing, circulation, short walks) fits while this stands.",
+    Effect.REMOVE: "Some exercises are held back; the programme card names them.",
+    Effect.NO_PROGRESSION: "No increase in load or volume while this stands.",
+    Effect.INFO: "",
+}
+
+
+def worst_first(alert: Alert) -> tuple[int, int, str]:
+    """Order alerts by effect (dossier 4.3), then severity, then rule."""
+    return (EFFECT_ORDER.index(alert.effect), SEVERITY_ORDER.index(alert.severity), alert.rule)
+
+
+def red_flags(advice: Advice) -> tuple[Alert, ...]:
+    """Give the alerts that deserve a card of their own (critical and warning), worst first."""
+    loud = (one for one in advice.alerts if one.severity in (Severity.CRITICAL, Severity.WARNING))
+    return tuple(sorted(loud, key=worst_first))
+
+
+def red_flag_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]) -> Card | None:
+    """Give the card, None where no critical or warning alert fired."""
+    alerts = red_flags(advice)
+    if not alerts:
+        return None
+    critical = any(one.severity is Severity.CRITICAL for one in alerts)
+    uuid = card_uuid(call, KIND, (one.rule for one in alerts), phases, advice.knowledge_version)
+    offers = red_flag_offers(advice, knowledge, call, uuid, alerts)
+    source_keys = [key for one in alerts for key in one.sources] if not alerts[0].sources else alerts[0].sources
+    evidence = [one for alert in alerts for one in alert.evidence]
+    return Card(
+        uuid=uuid,
+        summary=_summary(alerts, advice.plans),
+        detail=_detail(advice, knowledge, alerts, offers.notes),
+        indicator="critical" if critical else "warning",
+        source=card_source(knowledge, advice, source_keys, KIND, call.service_base_url),
+        override_reasons=override_reasons(KIND),
+        suggestions=offers.suggestions,
+        selection_behavior="at-most-one" if offers.suggestions else None,
+        extension={
+            EXTENSION_KEY: {
+                "kind": KIND,
+                "rules": [one.rule for one in alerts],
+                "knowledgeVersion": advice.knowledge_version,
+                "alerts": [
+                    {"rule": one.rule, "severity": one.severity.value, "effect": one.effect.value} for one in alerts
+                ],
+                **({"evidence": evidence_as_json(evidence)} if evidence else {}),
+            }
+        },
+    )
+
+
+def _summary(alerts: tuple[Alert, ...], plans: tuple[Plan, ...]) -> str:
+    first = alerts[0]
+    seen = fact(first.evidence[0]) if first.evidence else ""
+    more = f" (+{len(alerts) - 1} more)" if len(alerts) > 1 else ""
+    effect = _EFFECT_SHORT[first.effect]
+    when = ""
+    if plans and plans[0].operation.post_op_day is not None:
+        when = f"; day {plans[0].operation.post_op_day} after {lower_first(operation_text(plans[0]))}"
+    head = f"{effect[:1].upper()}{effect[1:]}: {lower_first(first.title)}" if effect else first.title
+    return summary(head + more, f": {seen}" if seen else "", when)
+
+
+def _detail(advice: Advice, knowledge: Knowledge, alerts: tuple[Alert, ...], notes: tuple[str, ...]) -> str:
+    worst = _EFFECT_LONG[alerts[0].effect]
+    parts = [f"**{worst}**"] if worst else []
+    parts.append("\n".join(_alert(one, knowledge) for one in alerts))
+    lines = []
+    if advice.effect is Effect.STOP_ALL:
+        unchecked = could_not_check(advice.unknown)
+        if unchecked:
+            lines.append(f"- **Could not check:** {plain('; '.join(unchecked), 600)}.")
+    lines += [f"- **Orders:** {plain(note, 300)}" for note in notes]
+    if lines:
+        parts.append("\n".join(lines))
+    parts.append(" ".join(filter(None, ["The surgeon's own instruction overrides this card.", draft_line(advice)])))
+    return "\n\n".join(parts)
+
+
+def _alert(alert: Alert, knowledge: Knowledge) -> str:
+    seen = "; ".join(plain(one, 240) for one in facts(alert.evidence))
+    lines = [f"- **{plain(alert.title, 120)}**{': ' + seen if seen else ''}"]
+    if alert.do:
+        lines.append(f"  - **Do:** {plain(alert.do, 400)}")
+    if alert.say and alert.say.rstrip(".") not in (alert.title.rstrip("."), alert.do.rstrip(".")):
+        lines.append(f"  - {plain(alert.say, 400)}")
+    why = f"{plain(alert.because, 400)} ({plain(alert.rule, 20)}, {alert.severity.value})"
+    by = cited(knowledge, alert.sources)
+    lines.append(f"  - Why: {why}{'; source: ' + by if by else ''}")
+    return "\n".join(lines)

@@ -1,0 +1,54 @@
+"""Short names for operations, levels and weeks, used by cards, orders and explain alike. Plain text, no Markdown."""
+
+from __future__ import annotations
+
+from cds_service.clinical.advice import Plan
+from cds_service.clinical.operation import Operation
+from cds_service.knowledge.model import Phase, Protocol
+from cds_service.patient.chart_text import one_line
+
+
+def operation_name(protocol: Protocol) -> str:
+    """Give the protocol's name without its footnotes ("Lumbar fusion: PLF, PLIF ..." -> "Lumbar fusion")."""
+    name = protocol.name
+    for stop in (":", " (", ";", ", incl", " / "):
+        name = name.split(stop)[0]
+    return one_line(name, 60)
+
+
+def levels_text(operation: Operation) -> str:
+    """Give the levels as a surgeon says them: "L4-L5", "L3-S1" for a chain, "" where none is known."""
+    levels = operation.levels
+    if not levels:
+        if operation.level_count is None:
+            return ""
+        least = "at least " if operation.level_count_is_minimum else ""
+        return f"{least}{operation.level_count} level{'s' if operation.level_count != 1 else ''}"
+    ends = [level.split("-") for level in levels]
+    chained = all(len(one) == 2 for one in ends) and all(a[1] == b[0] for a, b in zip(ends, ends[1:], strict=False))
+    if chained:
+        return one_line(f"{ends[0][0]}-{ends[-1][1]}", 24)
+    return one_line(", ".join(levels), 40)
+
+
+def operation_text(plan: Plan) -> str:
+    """Give "Lumbar fusion L4-L5"."""
+    levels = levels_text(plan.operation)
+    return operation_name(plan.protocol) + (f" {levels}" if levels else "")
+
+
+def lower_first(text: str) -> str:
+    """Give *text* with a small first letter, unless it begins with an abbreviation."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def weeks_text(phase: Phase) -> str:
+    """Give "weeks 6 to 12" or "from week 52"; the end is the first week that no longer belongs to the phase."""
+    if phase.to_week is None:
+        return f"from week {phase.from_week}"
+    return f"weeks {phase.from_week} to {phase.to_week}"
+
+
+def phase_number(phase: Phase) -> str:
+    """Give "2" for P2; another id stands as it is."""
+    return phase.id[1:] if phase.id[:1] == "P" and phase.id[1:].isdigit() else phase.id

@@ -1,0 +1,41 @@
+"""Chart text made safe to stand in a line of ours: one line, no controls, no direction tricks, bounded. Knows no Markdown."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_BREAKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
+
+
+def one_line(text: str | None, limit: int = 160) -> str:
+    """Give *text* as one printable line of at most *limit* characters, with an ellipsis where it was cut.
+
+    Line breaks and tabs become spaces; control, format (bidi, zero-width), surrogate, private-use and unassigned
+    characters go; runs of combining marks are cut to two. None gives "".
+    """
+    if not text:
+        return ""
+    if not (text.isascii() and text.isprintable()):
+        text = _printable(text)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _printable(text: str) -> str:
+    kept: list[str] = []
+    marks = 0
+    for character in text[:20_000]:
+        category = unicodedata.category(character)
+        if character in _BREAKS or category in ("Zs", "Zl", "Zp"):
+            kept.append(" ")
+            marks = 0
+        elif category[0] == "C":
+            continue
+        elif category[0] == "M":
+            marks += 1
+            if marks <= 2:
+                kept.append(character)
+        else:
+            kept.append(character)
+            marks = 0
+    return "".join(kept)
