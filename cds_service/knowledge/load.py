@@ -12,6 +12,7 @@ from cds_service.errors import Fault, KnowledgeFaults
 from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
 from cds_service.knowledge.exercises import load_exercises, load_tags
 from cds_service.knowledge.model import Governance, Knowledge, Status
+from cds_service.knowledge.order_content import load_order_content
 from cds_service.knowledge.protocols import load_protocols
 from cds_service.knowledge.sources import load_sources
 
@@ -96,7 +97,10 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     exercises = load_exercises(folder, tags, sources, faults)
     path = load_clinical_path(folder, sources, faults)
     protocols = load_protocols(folder, exercises, sources, faults)
+    order_content = load_order_content(folder, protocols, sources, faults)
     tables = dict(notes.tables)
+    if order_content is not None and order_content.governance is not None:
+        tables["orders.yaml"] = order_content.governance
     if path.governance is not None:
         tables["clinical_path.yaml"] = path.governance
     return Knowledge(
@@ -110,6 +114,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         measures={},
         codelists={},
         sources=sources,
+        order_content=order_content,
         settings={key: setting.value for key, setting in path.numbers.items()},
         setting_notes=path.numbers,
         tables=tables,

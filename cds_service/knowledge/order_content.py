@@ -2,126 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import fields, validate
 
 from cds_service.errors import Fault
-from cds_service.knowledge.model import ActivityTarget, Governance, Mark, OrderContent, Status
+from cds_service.knowledge.model import ActivityTarget, OrderContent, Protocol, Source
+from cds_service.knowledge.shapes import (
+    Governed, MarkField, Shape, Whole, Words, check_known, governance_of, read_shape,
+)  # fmt: skip
 from cds_service.knowledge.yaml_text import TextFile, read_yaml_text
 from cds_service.patient.codes import code_key
 
-_WORDS = validate.Length(min=1)
-_MARKS = [mark.value for mark in Mark]
+FILE = "orders.yaml"
 
 
-class _Target(Schema):
-    id = fields.String(required=True, validate=_WORDS)
-    protocols = fields.List(fields.String(), required=True, validate=_WORDS)
+class _Target(Shape):
+    id = fields.String(required=True)
+    protocols = fields.List(fields.String(), required=True, validate=validate.Length(min=1))
     phase = fields.String(required=True)
-    measure = fields.String(required=True, validate=validate.Regexp(r"\d{4,6}-\d\Z"))
-    measure_display = fields.String(required=True, validate=_WORDS)
-    value = fields.Float(required=True, validate=validate.Range(min=0, min_inclusive=False))
-    unit = fields.String(required=True, validate=_WORDS)
-    unit_text = fields.String(required=True, validate=_WORDS)
-    week = fields.Integer(required=True, validate=validate.Range(min=0))
-    say = fields.String(required=True, validate=_WORDS)
-    mark = fields.String(required=True, validate=validate.OneOf(_MARKS))
-    sources = fields.List(fields.String(), required=True, validate=_WORDS)
+    measure = fields.String(required=True, validate=validate.Regexp(r"\d{4,6}-\d\Z", error="no LOINC code"))
+    measure_display = Words(required=True)
+    value = Whole(required=True)
+    unit = Words(required=True)
+    unit_text = Words(required=True)
+    week = Whole(required=True)
+    say = Words(required=True)
+    mark = MarkField(required=True)
+    sources = fields.List(fields.String(), required=True, validate=validate.Length(min=1))
 
 
-class _Notice(Schema):
-    days = fields.Integer(required=True, validate=validate.Range(min=1, max=60))
-    mark = fields.String(required=True, validate=validate.OneOf(_MARKS))
-    why = fields.String(required=True, validate=_WORDS)
+class _Notice(Shape):
+    days = Whole(required=True)
+    mark = MarkField(required=True)
+    say = Words(required=True)
 
 
-class _Sign(Schema):
-    say = fields.String(required=True, validate=_WORDS)
-    source = fields.String(required=True)
+class _Sign(Shape):
+    say = Words(required=True)
+    sources = fields.List(fields.String(), required=True)
 
 
-class _Code(Schema):
-    system = fields.String(required=True, validate=validate.URL(require_tld=False))
-    code = fields.String(required=True, validate=_WORDS)
-    term = fields.String(required=True, validate=_WORDS)
-    source = fields.String(required=True)
+class _Code(Shape):
+    system = Words(required=True)
+    code = Words(required=True)
+    term = Words(required=True)
+    mark = MarkField(required=True)
+    sources = fields.List(fields.String(), load_default=list)
 
 
-class _OrdersFile(Schema):
-    status = fields.String(required=True, validate=validate.OneOf([status.value for status in Status]))
-    written_by = fields.String(required=True, validate=_WORDS)
-    checked_by = fields.String(required=True, validate=_WORDS)
-    checked_on = fields.String(load_default="")
-    next_check = fields.Date(required=True)
+class _OrdersFile(Governed):
     gate_notice = fields.Nested(_Notice, required=True)
     targets = fields.List(fields.Nested(_Target), required=True)
-    stop_and_call = fields.List(fields.Nested(_Sign), required=True, validate=_WORDS)
+    stop_and_call = fields.List(fields.Nested(_Sign), required=True, validate=validate.Length(min=1))
     same_as_exercise = fields.List(fields.Nested(_Code), required=True)
     same_as_physiotherapy = fields.List(fields.Nested(_Code), required=True)
-    physiotherapy_words = fields.List(fields.String(validate=_WORDS), required=True)
+    physiotherapy_words = fields.List(Words(), required=True)
 
 
 def load_order_content(
-    file: Path, protocols: Collection[str], sources: Collection[str], faults: list[Fault]
+    folder: Path, protocols: Mapping[str, Protocol], sources: Mapping[str, Source], faults: list[Fault]
 ) -> OrderContent | None:
-    """Read *file*; None (and faults appended) where it cannot be used.
+    """Read `orders.yaml` of *folder*; None (and faults appended) where it cannot be used.
 
-    *protocols* and *sources* are the ids that may be named. A source `memory` is allowed only for codes.
+    *protocols* and *sources* hold what may be named in it.
     """
-    text = read_yaml_text(file)
-    if text.faults:
-        faults.extend(text.faults)
+    if not (folder / FILE).is_file():
+        faults.append(Fault(FILE, "this file is missing", "what our orders carry (goals, stop signs, codes)"))
         return None
-    try:
-        read = _OrdersFile().load(text.content if isinstance(text.content, dict) else {})
-    except ValidationError as error:
-        faults.extend(_faults(error.messages, (), text))
+    text = read_yaml_text(folder / FILE, FILE)
+    data = read_shape(_OrdersFile(), text, faults)
+    if data is None:
         return None
-    before = len(faults)
-    for index, target in enumerate(read["targets"]):
-        _known(target["protocols"], protocols, "protocol", text, ("targets", index, "protocols"), faults)
-        _known(target["sources"], sources, "source", text, ("targets", index, "sources"), faults)
-    for index, sign in enumerate(read["stop_and_call"]):
-        _known([sign["source"]], sources, "source", text, ("stop_and_call", index, "source"), faults)
-    for key in ("same_as_exercise", "same_as_physiotherapy"):
-        for index, code in enumerate(read[key]):
-            _known([code["source"]], {*sources, "memory"}, "source", text, (key, index, "source"), faults)
-    if len(faults) > before:
-        return None
+    for index, target in enumerate(data["targets"]):
+        _check_target(target, index, protocols, text, faults)
+    for key in ("targets", "stop_and_call", "same_as_exercise", "same_as_physiotherapy"):
+        for index, block in enumerate(data[key]):
+            check_known(block["sources"], sources, "source", text.place((key, index, "sources")), faults)
     return OrderContent(
-        gate_notice_days=read["gate_notice"]["days"],
-        targets=tuple(_target(one) for one in read["targets"]),
-        stop_and_call=tuple(one["say"] for one in read["stop_and_call"]),
-        exercise_codes=_codes(read["same_as_exercise"]),
-        physiotherapy_codes=_codes(read["same_as_physiotherapy"]),
-        physiotherapy_words=tuple(word.lower() for word in read["physiotherapy_words"]),
-        governance=Governance(
-            Status(read["status"]), read["written_by"], read["checked_by"], None, read["next_check"]
-        ),
+        gate_notice_days=data["gate_notice"]["days"],
+        targets=tuple(_target(one) for one in data["targets"]),
+        stop_and_call=tuple(one["say"] for one in data["stop_and_call"]),
+        exercise_codes=_codes(data["same_as_exercise"]),
+        physiotherapy_codes=_codes(data["same_as_physiotherapy"]),
+        physiotherapy_words=tuple(word.lower() for word in data["physiotherapy_words"]),
+        governance=governance_of(data, text, (), faults),
     )
 
 
+def _check_target(
+    target: dict[str, Any], index: int, protocols: Mapping[str, Protocol], text: TextFile, faults: list[Fault]
+) -> None:
+    check_known(target["protocols"], protocols, "protocol", text.place(("targets", index, "protocols")), faults)
+    for protocol in target["protocols"]:
+        phases = {phase.id: phase for phase in protocols[protocol].phases} if protocol in protocols else {}
+        if phases and target["phase"] not in phases:
+            expected = f"one of {', '.join(phases)}"
+            faults.append(
+                Fault(text.place(("targets", index, "phase")), f"{protocol} has no phase {target['phase']}", expected)
+            )
+
+
 def _target(read: dict[str, Any]) -> ActivityTarget:
-    lists = {"protocols": tuple(read["protocols"]), "sources": tuple(read["sources"]), "mark": Mark(read["mark"])}
-    return ActivityTarget(**{**read, **lists})
+    return ActivityTarget(**{**read, "protocols": tuple(read["protocols"]), "sources": tuple(read["sources"])})
 
 
 def _codes(read: list[dict[str, Any]]) -> frozenset[tuple[str, str]]:
     return frozenset(code_key(one["system"], one["code"]) for one in read)
-
-
-def _known(
-    named: list[str], known: Collection[str], what: str, text: TextFile, path: tuple, faults: list[Fault]
-) -> None:
-    for one in named:
-        if one not in known:
-            faults.append(Fault(text.place(path), f"{one!r} is not a {what} we know", f"an id of a known {what}"))
-
-
-def _faults(messages: Any, path: tuple[str | int, ...], text: TextFile) -> list[Fault]:
-    if isinstance(messages, dict):
-        return [fault for key, inner in messages.items() for fault in _faults(inner, (*path, key), text)]
-    return [Fault(text.place(path), "; ".join(str(message) for message in messages))]
