@@ -62,18 +62,23 @@ def moment_text(recorded: str | None) -> str:
     return f"{shown[:10]} {shown[11:16]}" if len(shown) >= 16 and shown[10] == "T" else shown
 
 
-def fact(evidence: Evidence) -> str:
-    """Give what was seen, its value and its time, as plain text ("Body temperature 39.2 °C, 2026-05-20 07:30")."""
+def fact(evidence: Evidence, beside: str = "") -> str:
+    """Give what was seen, its value and its time, as plain text ("Body temperature 39.2 °C, 2026-05-20 07:30").
+
+    Next to the heading *beside* the same words are not said again.
+    """
     words = one_line(evidence.what, 100)
+    if beside and words.lower() in beside.lower():
+        words = "" if evidence.value else "recorded"
     if evidence.value:
         words += f" {one_line(evidence.value, 60)}"
     when = moment_text(evidence.date)
-    return readable(words) + (f", {when}" if when else "")
+    return readable(words.strip()) + (f", {when}" if when else "")
 
 
-def facts(evidence: Iterable[Evidence], most: int = 3) -> list[str]:
+def facts(evidence: Iterable[Evidence], most: int = 3, beside: str = "") -> list[str]:
     """Give the facts without repeats, at most *most* of them and then how many more there are."""
-    found = list(dict.fromkeys(fact(one) for one in evidence))
+    found = list(dict.fromkeys(fact(one, beside) for one in evidence))
     if len(found) > most:
         return [*found[:most], f"{len(found) - most} more"]
     return found

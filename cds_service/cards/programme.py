@@ -15,7 +15,9 @@ from cds_service.knowledge.model import Effect, Knowledge, Severity
 from cds_service.orders.call import CallFacts
 from cds_service.orders.ids import card_uuid
 from cds_service.orders.offers import Offers, order_refusal, programme_offers
-from cds_service.orders.words import lower_first, operation_name, operation_text, phase_number, weeks_text
+from cds_service.orders.words import (
+    exercise_name, lower_first, operation_name, operation_text, phase_number, short_exercise_name, weeks_text,
+)  # fmt: skip
 
 KIND = "exercise-programme"
 
@@ -103,7 +105,7 @@ def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offer
     parts = [f"**{_heading(advice, plans)}**"]
     parts += [_instruction(advice)] if advice.surgeon_instructions else []
     if advice.programme:
-        rows = [(plain(_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
+        rows = [(plain(exercise_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
         parts.append(table(("Exercise", "Dose"), rows))
     parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers)))
     footer = ["The surgeon's own instruction overrides this list.", draft_line(advice)]
@@ -114,7 +116,7 @@ def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offer
 def _heading(advice: Advice, plans: tuple[Plan, ...]) -> str:
     refusal = order_refusal(advice)
     if refusal:
-        return f"To agree with the surgeon first ({plain(refusal, 200)})"
+        return f"To agree with the surgeon first: {plain(lower_first(refusal.split(': ')[0]), 200)}"
     if advice.effect is Effect.BASELINE_ONLY:
         return "Now: the baseline set only, while the alert stands"
     if len(plans) > 1:
@@ -131,7 +133,8 @@ def _instruction(advice: Advice) -> str:
 
 
 def _dose(one: Allowed) -> str:
-    dose = plain(one.dose, 200)
+    """The dose without its remarks; the full sentence stands in `explain`."""
+    dose = plain(one.dose.split("; ")[0], 200)
     return f"{dose} ({plain(one.caution, 160)})" if one.caution else dose
 
 
@@ -159,11 +162,7 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
     clearance = [one.exercise for one in advice.clearance]
     if clearance:
         yield "**Needs the surgeon's clearance:** " + _names(knowledge, clearance, _NAMES_IN_A_GROUP) + "."
-    limits = list(dict.fromkeys(
-        f"{plain(restriction.topic, 60)}: {plain(say, 240).rstrip('.')}"
-        for plan in plans
-        for restriction, say in plan.restrictions
-    ))  # fmt: skip
+    limits = list(dict.fromkeys(plain(say, 240).rstrip(".") for plan in plans for _, say in plan.restrictions))
     if limits:
         yield "**Limits this week:** " + "; ".join(limits) + "."
     for plan in plans:
@@ -209,7 +208,7 @@ def _quiet(advice: Advice) -> list[Alert]:
 
 
 def _quiet_text(alert: Alert) -> str:
-    seen = fact(alert.evidence[0]) if alert.evidence else alert.because
+    seen = fact(alert.evidence[0], beside=alert.title) if alert.evidence else alert.because
     return f"{plain(alert.say or alert.do, 300).rstrip('.')} ({plain(seen, 160)}; {plain(alert.rule, 20)})."
 
 
@@ -257,10 +256,5 @@ def _not_usable(advice: Advice) -> list[str]:
 
 
 def _names(knowledge: Knowledge, exercises: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(plain(lower_first(_name(knowledge, one)), 80) for one in exercises[:most])
+    shown = ", ".join(plain(short_exercise_name(knowledge, one), 80) for one in exercises[:most])
     return f"{shown} + {len(exercises) - most} more" if len(exercises) > most else shown
-
-
-def _name(knowledge: Knowledge, exercise: str) -> str:
-    known = knowledge.exercises.get(exercise)
-    return known.name if known is not None else exercise.replace("_", " ")

@@ -78,14 +78,14 @@ def red_flag_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases:
 
 def _summary(alerts: tuple[Alert, ...], plans: tuple[Plan, ...]) -> str:
     first = alerts[0]
-    seen = fact(first.evidence[0]) if first.evidence else ""
     more = f" (+{len(alerts) - 1} more)" if len(alerts) > 1 else ""
     effect = _EFFECT_SHORT[first.effect]
+    head = f"{effect[:1].upper()}{effect[1:]}: {lower_first(first.title)}" if effect else first.title
+    seen = fact(first.evidence[0], beside=first.title) if first.evidence else ""
     when = ""
     if plans and plans[0].operation.post_op_day is not None:
         when = f"; day {plans[0].operation.post_op_day} after {lower_first(operation_text(plans[0]))}"
-    head = f"{effect[:1].upper()}{effect[1:]}: {lower_first(first.title)}" if effect else first.title
-    return summary(head + more, f": {seen}" if seen else "", when)
+    return summary(head + more, f": {lower_first(seen)}" if seen else "", when)
 
 
 def _detail(advice: Advice, knowledge: Knowledge, alerts: tuple[Alert, ...], notes: tuple[str, ...]) -> str:
@@ -105,7 +105,7 @@ def _detail(advice: Advice, knowledge: Knowledge, alerts: tuple[Alert, ...], not
 
 
 def _alert(alert: Alert, knowledge: Knowledge) -> str:
-    seen = "; ".join(plain(one, 240) for one in facts(alert.evidence))
+    seen = "; ".join(plain(one, 240) for one in facts(alert.evidence, beside=alert.title))
     lines = [f"- **{plain(alert.title, 120)}**{': ' + seen if seen else ''}"]
     if alert.do:
         lines.append(f"  - **Do:** {plain(alert.do, 400)}")

@@ -23,7 +23,7 @@ from cds_service.orders.shapes import (
 )  # fmt: skip
 from cds_service.orders.suggestion import Action, Suggestion
 from cds_service.orders.timing import next_gate, phase_span, week_starts
-from cds_service.orders.words import lower_first, operation_name, operation_text, weeks_text
+from cds_service.orders.words import exercise_name, lower_first, operation_name, operation_text, weeks_text
 from cds_service.patient.chart_text import one_line
 
 _NO_PROGRAMME = (Effect.STOP_ALL, Effect.BASELINE_ONLY)
@@ -58,13 +58,14 @@ def programme_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card
     refusal = order_refusal(advice)
     referral = made.referral() if ordered[REFER_PHYSIOTHERAPY] is None and (advice.supervised or refusal) else []
     if refusal:
-        notes.append(f"No programme is offered as an order: {refusal}.")
         if referral:
             choices.append(("refer", "Refer to physiotherapy", referral))
         if ordered[CONSULT_SURGEON] is None:
             choices.append(("consult", "Ask the surgeon to agree the programme", made.consultation()))
+    elif advice.effect in _NO_PROGRAMME:
+        notes.append("A programme can be ordered once the alert is resolved.")
     else:
-        if ordered[HOME_PROGRAMME] is None and advice.programme and advice.effect not in _NO_PROGRAMME:
+        if ordered[HOME_PROGRAMME] is None and advice.programme:
             programme = made.programme()
             choices.append(("programme", "Order this programme", programme))
             if referral:
@@ -72,7 +73,7 @@ def programme_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card
                 choices.append(("programme-and-refer", both, programme + referral))
         if referral:
             choices.append(("refer", "Refer to physiotherapy", referral))
-        if ordered[FOLLOW_UP] is None and advice.effect is not Effect.STOP_ALL and (follow_up := made.follow_up()):
+        if ordered[FOLLOW_UP] is None and (follow_up := made.follow_up()):
             choices.append(("follow-up", "Request the follow-up at the phase gate", follow_up))
     return Offers(made.suggestions(choices), tuple(notes))
 
@@ -290,13 +291,14 @@ class _Made:
 
     def _limits(self) -> list[str]:
         return [
-            f"{one_line(restriction.topic, 60)}: {one_line(say, 300)}"
+            one_line(say, 300)
             for plan in self.plans
-            for restriction, say in plan.restrictions
+            for _, say in plan.restrictions
         ]
 
     def _instruction(self) -> str:
-        lines = [f"Your home exercises after {lower_first(self._operations())} ({self._weeks()})."]
+        names = " and ".join(dict.fromkeys(lower_first(one_line(plan.protocol.plain_name, 120)) for plan in self.plans))
+        lines = [f"Your home exercises ({self._weeks()}) after: {names}."]
         for number, one in enumerate(self.advice.programme, start=1):
             exercise = self.knowledge.exercises.get(one.exercise)
             how = f" {one_line(exercise.how, 400)}" if exercise else ""
@@ -362,7 +364,6 @@ class _Made:
         return f"{start.isoformat() if start else ''} to {end.isoformat() if end else 'open'}"
 
     def _name(self, one: Allowed) -> str:
-        exercise = self.knowledge.exercises.get(one.exercise)
-        return one_line(exercise.name if exercise else one.exercise.replace("_", " "), 80)
+        return exercise_name(self.knowledge, one.exercise)
 
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from cds_service.clinical.advice import Plan
 from cds_service.clinical.operation import Operation
-from cds_service.knowledge.model import Phase, Protocol
+from cds_service.knowledge.model import Knowledge, Phase, Protocol
 from cds_service.patient.chart_text import one_line
 
 
 def operation_name(protocol: Protocol) -> str:
     """Give the protocol's name without its footnotes ("Lumbar fusion: PLF, PLIF ..." -> "Lumbar fusion")."""
     name = protocol.name
-    for stop in (":", " (", ";", ", incl", " / "):
+    for stop in (":", " (", ";", ",", " / ", " for ", " without "):
         name = name.split(stop)[0]
     return one_line(name, 60)
 
 
 def levels_text(operation: Operation) -> str:
-    """Give the levels as a surgeon says them: "L4-L5", "L3-S1" for a chain, "" where none is known."""
+    """Give the levels as a surgeon says them: "L4-L5", "L3-S1" for a chain, "(2 levels)" where only
+    their number is known, "" where nothing is."""
     levels = operation.levels
     if not levels:
         if operation.level_count is None:
             return ""
         least = "at least " if operation.level_count_is_minimum else ""
-        return f"{least}{operation.level_count} level{'s' if operation.level_count != 1 else ''}"
+        return f"({least}{operation.level_count} level{'s' if operation.level_count != 1 else ''})"
     ends = [level.split("-") for level in levels]
     chained = all(len(one) == 2 for one in ends) and all(a[1] == b[0] for a, b in zip(ends, ends[1:], strict=False))
     if chained:
@@ -52,3 +53,15 @@ def weeks_text(phase: Phase) -> str:
 def phase_number(phase: Phase) -> str:
     """Give "2" for P2; another id stands as it is."""
     return phase.id[1:] if phase.id[:1] == "P" and phase.id[1:].isdigit() else phase.id
+
+
+def exercise_name(knowledge: Knowledge, exercise: str) -> str:
+    """Give the exercise's name; an id that the catalogue does not hold is shown as words."""
+    known = knowledge.exercises.get(exercise)
+    return one_line(known.name if known is not None else exercise.replace("_", " "), 80)
+
+
+def short_exercise_name(knowledge: Knowledge, exercise: str) -> str:
+    """Give the name for a row of names: without its bracket, in small letters, without commas of its own."""
+    words = exercise_name(knowledge, exercise).split(" (")[0].split(", ")
+    return lower_first(" ".join((words[1], words[0].lower())) if len(words) > 1 else words[0])
