@@ -15,7 +15,6 @@ from cds_service.knowledge.model import Knowledge
 from cds_service.orders.words import exercise_name, operation_name, operation_text, weeks_text
 from cds_service.patient.chart_text import one_line
 from cds_service.patient.finding import Evidence
-from cds_service.wire.response import without_empties
 
 
 def explain(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = ()) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def explain(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = ()) ->
             }
             for one in advice.data_quality
         ],
-        "cards": without_empties(list(cards)),
+        "cards": [card.as_json() for card in cards],
         "relevant": advice.relevant,
         "programme": [one.exercise for one in advice.programme],
         "clearance": [one.exercise for one in advice.clearance],

@@ -1,6 +1,6 @@
 """The card of CDS Hooks as a value that cannot be invalid. Holds no clinical text.
 
-The attributes are the names of CDS Hooks in our writing (`override_reasons`, `type_`); wire/ gives them their JSON names.
+The attributes are the names of CDS Hooks in our writing (`override_reasons`, `type_`); `as_json` gives the JSON names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from cds_service.orders.call import Link
-from cds_service.orders.suggestion import Suggestion
+from cds_service.orders.suggestion import Action, Suggestion
 
 SUMMARY_LIMIT = 139
 """Characters; CDS Hooks asks for fewer than 140 (2.0, section on cards)."""
@@ -88,3 +88,54 @@ class Card:
     def rules(self) -> tuple[str, ...]:
         """The ids of the rules that the card rests on, worst first."""
         return tuple(self.extension[EXTENSION_KEY]["rules"])
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the card in the names of CDS Hooks, without empty fields (rule B1)."""
+        source: dict[str, Any] = {"label": self.source.label, "topic": _coding(self.source.topic)}
+        if self.source.url:
+            source["url"] = self.source.url
+        found: dict[str, Any] = {
+            "uuid": self.uuid,
+            "summary": self.summary,
+            "indicator": self.indicator,
+            "detail": self.detail,
+            "source": source,
+        }
+        if self.suggestions:
+            found["suggestions"] = [_suggestion(one) for one in self.suggestions]
+            found["selectionBehavior"] = self.selection_behavior
+        if self.override_reasons:
+            found["overrideReasons"] = [_coding(one) for one in self.override_reasons]
+        if self.links:
+            found["links"] = [_link(one) for one in self.links]
+        if self.extension:
+            found["extension"] = dict(self.extension)
+        return found
+
+
+def _coding(coding: Coding) -> dict[str, str]:
+    return {"system": coding.system, "code": coding.code, "display": coding.display}
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    found: dict[str, Any] = {"label": suggestion.label, "uuid": suggestion.uuid}
+    if suggestion.is_recommended:
+        found["isRecommended"] = True
+    found["actions"] = [_action(one) for one in suggestion.actions]
+    return found
+
+
+def _action(action: Action) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": action.type_, "description": action.description}
+    if action.resource is not None:
+        found["resource"] = action.resource
+    if action.resource_id is not None:
+        found["resourceId"] = action.resource_id
+    return found
+
+
+def _link(link: Link) -> dict[str, str]:
+    found = {"label": link.label, "url": link.url, "type": link.type_}
+    if link.app_context and link.type_ == "smart":
+        found["appContext"] = link.app_context
+    return found

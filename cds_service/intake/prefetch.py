@@ -46,8 +46,8 @@ _TEMPLATES: dict[str, str] = {
     "observations": "Observation?patient={{context.patientId}}&category={categories}&_sort=-date&_count={count}",
     "conditions": "Condition?patient={{context.patientId}}&_count={count}",
     "medications": "MedicationRequest?patient={{context.patientId}}&status=active&_count={count}",
-    "serviceRequests": "ServiceRequest?patient={{context.patientId}}&status=active&_count={count}",
-    "carePlans": "CarePlan?patient={{context.patientId}}&status=active&_count={count}",
+    "serviceRequests": "ServiceRequest?patient={{context.patientId}}&status=draft,active,on-hold&_count={count}",
+    "carePlans": "CarePlan?patient={{context.patientId}}&status=draft,active,on-hold&_count={count}",
     "goals": "Goal?patient={{context.patientId}}&_count={count}",
     "appointments": "Appointment?patient={{context.patientId}}&_count={count}",
 }

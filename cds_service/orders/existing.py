@@ -73,6 +73,8 @@ def _is_ours(order: Order, kind: str) -> bool:
 
 
 def _is_same(order: Order, kind: str, content: OrderContent | None) -> bool:
+    if order.do_not_perform:
+        return False
     if any("/fhir/ActivityDefinition/" in one for one in order.instantiates) and not _is_ours(order, kind):
         return False
     codes = {key for concept in order.code for key in concept.keys}
