@@ -55,7 +55,7 @@ def services_blueprint(
             raise
         _tell(answer, asked.service)
         store.note_issued(_issued(answer, asked.service, tenant, at))
-        return Response(cards_body(card.as_json() for card in answer.cards), content_type=JSON)
+        return Response(cards_body(answer.cards), content_type=JSON)
 
     return blueprint
 

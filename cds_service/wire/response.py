@@ -1,8 +1,13 @@
-"""What we send: the bodies of our answers. Leaves out what is empty (rule B1); makes no content."""
+"""What we send: the bodies of our answers. Gives the camelCase, leaves out what is empty (rule B1); makes no content.
+
+Cards are read by their attributes, so this room imports none of the rooms that make them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -13,13 +18,34 @@ from cds_service.hooks.hook import SPECIFICATION_VERSION, Hook
 _ENCODER = msgspec.json.Encoder()
 
 
+@cache
+def camel_case(name: str) -> str:
+    """`selection_behavior` -> `selectionBehavior`, `type_` -> `type`."""
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+@cache
+def _members(kind: type) -> tuple[tuple[str, str], ...]:
+    return tuple((one.name, camel_case(one.name)) for one in fields(kind))
+
+
 def without_empties(value: Any) -> Any:
-    """Give *value* without null, "", [] and {} at any depth (rule B1); an empty whole comes back empty."""
+    """Give *value* as plain JSON values without null, "", [] and {} at any depth (rule B1); an empty whole stays empty.
+
+    Dataclasses become objects with camelCase names; the names in mappings (FHIR resources) stay as they are.
+    """
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
     if isinstance(value, Mapping):
         return {key: kept for key, one in value.items() if not _is_empty(kept := without_empties(one))}
     if isinstance(value, list | tuple):
         return [kept for one in value if not _is_empty(kept := without_empties(one))]
-    return value
+    return {
+        name: kept
+        for attribute, name in _members(type(value))
+        if not _is_empty(kept := without_empties(getattr(value, attribute)))
+    }
 
 
 def _is_empty(value: Any) -> bool:
@@ -31,7 +57,7 @@ def encode(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
-def cards_body(cards: Iterable[Mapping[str, Any]]) -> bytes:
+def cards_body(cards: Iterable[Any]) -> bytes:
     """The 200 answer of a hook call (rule R1); no card is `{"cards": []}`."""
     return encode({"cards": without_empties(list(cards))})
 

@@ -1,0 +1,147 @@
+"""The outside story of one call: gather -> read -> advise -> cards. START READING HERE.
+
+Knows no HTTP: what the web wants to tell in logs and metrics is in the returned value.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from typing import Protocol
+
+from cds_service.cards import Card, build_cards
+from cds_service.cards.missing import missing_card
+from cds_service.clinical.advise import advise
+from cds_service.errors import RequiredDataMissing, SpineCdsError
+from cds_service.hooks.hook import Hook
+from cds_service.intake.prefetch import Gathered, Templates, gather, offered
+from cds_service.intake.read import read_record
+from cds_service.knowledge.model import Knowledge
+from cds_service.orders.call import CallFacts, Link
+from cds_service.patient.record import PatientRecord
+from cds_service.wire.request import HookCall
+
+REQUIRED_KEYS = ("procedures",)
+"""Without the procedures nothing can be said, not even that there was no operation. All else degrades and is said."""
+
+ALWAYS_NEEDED = frozenset({"patient", "procedures"})
+_DAYS_LOOKED_BACK = 400
+"""With the 3.0 dialect Observations older than this are not asked for: bone density and the like are read yearly."""
+
+_FHIR_VERSIONS = {"R4": "4.0.1", "R4B": "4.3.0", "R5": "5.0.0"}
+
+
+class WrongPatient(SpineCdsError):
+    """The data of the call are of another patient than the one asked about."""
+
+    def __init__(self) -> None:
+        super().__init__("the Patient in the prefetch is not the one of context.patientId; nothing was answered")
+
+
+class Terms(Protocol):
+    """What was agreed with the EHR that calls (security's Tenant)."""
+
+    id: str
+    fhir_version: str
+    order_profile: str
+    language: str
+    missing_data: str
+    prefetch_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """What every answer is made from and no call changes.
+
+    *base_url* is how clients reach us, without a slash at its end; *gather_seconds* the longest time for reading
+    what a call did not bring; *zone* says which calendar day a moment belongs to.
+    """
+
+    knowledge: Knowledge
+    base_url: str
+    card_key: bytes = field(repr=False)
+    gather_seconds: float
+    zone: tzinfo = UTC
+    prefetch_only: bool = False
+    missing_data: str = "412"
+    prefetch_dialect: str = "2.0"
+    links: tuple[Link, ...] = ()
+
+    @property
+    def templates(self) -> Templates:
+        return Templates(observation_days=_DAYS_LOOKED_BACK if self.prefetch_dialect == "3.0" else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What logs and metrics may know of an answer: ids of ours, counts, durations. Nothing of the patient."""
+
+    knowledge_version: str
+    rules: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    unreadable: int = 0
+    fetched: int = 0
+    gather_seconds: float = 0.0
+    advise_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    cards: tuple[Card, ...]
+    facts: Facts
+
+
+def needs_of(practice: Practice, hook: Hook) -> frozenset[str]:
+    """The kinds of data an answer to *hook* may look at: what the rules ask for, and what the hook adds."""
+    return ALWAYS_NEEDED | practice.knowledge.needs | frozenset(hook.extra_kinds)
+
+
+def offered_prefetch(practice: Practice, hook: Hook) -> dict[str, str]:
+    """Prefetch key -> query template, for discovery: exactly the union of what the rules need (rules D4, D5)."""
+    return offered(needs_of(practice, hook), practice.templates)
+
+
+def usage_requirements(practice: Practice, hook: Hook) -> str:
+    """Tell an integrator which keys are required and what happens without the others (rule D2)."""
+    keys = tuple(offered_prefetch(practice, hook))
+    useful = ", ".join(key for key in keys if key not in REQUIRED_KEYS)
+    return (
+        f"Needs {', '.join(REQUIRED_KEYS)}: from the prefetch, or read from fhirServer with fhirAuthorization; "
+        "without it the answer is 412. "
+        f"Also looks at {useful}: what is missing is said on the card and never taken as normal. "
+        "Reads FHIR R4, R4B and R5."
+    )
+
+
+def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> Answer:
+    """Answer one call made at the moment *at* (with time zone).
+
+    Raises RequiredDataMissing (unless the caller's terms ask for a card instead) and WrongPatient.
+    """
+    began = time.perf_counter()
+    facts = _call_facts(call, practice, terms, at)
+    try:
+        gathered = _gather(call, practice, terms)
+    except RequiredDataMissing as error:
+        if "card" not in (terms.missing_data, practice.missing_data):
+            raise
+        card = missing_card(error.missing, practice.knowledge, facts)
+        return Answer((card,), Facts(practice.knowledge.version, tuple(card.rules), tuple(key for key, _, _ in error.missing)))
+    record = _read(gathered, call, practice)
+    read = time.perf_counter()
+    advice = advise(record, practice.knowledge, call.on or at.astimezone(practice.zone).date(), _moment(call, at))
+    cards = build_cards(advice, practice.knowledge, facts)
+    return Answer(
+        cards,
+        Facts(
+            knowledge_version=advice.knowledge_version,
+            rules=tuple(dict.fromkeys(rule for card in cards for rule in card.rules)),
+            gaps=tuple(dict.fromkeys(kind for kind, _ in record.gaps)),
+            unreadable=len(record.unreadable),
+            fetched=gathered.fetched,
+            gather_seconds=read - began,
+            advise_seconds=time.perf_counter() - read,
+        ),
+    )
