@@ -1,0 +1,116 @@
+"""`spine-cds serve`: the service under gunicorn, and the lines that tell a newcomer what to try."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from cds_service import metrics
+from cds_service.app import create_app, settle_memory
+from cds_service.cli.exits import tells_errors
+from cds_service.hooks import PATIENT_VIEW
+from cds_service.settings import Settings
+
+SANDBOX = "https://sandbox.cds-hooks.org/"
+_FIXTURE_CALLS = Path(__file__).resolve().parents[2] / "fhir_fixtures" / "calls"
+
+_KEEP_ALIVE_SECONDS = 5
+_REQUEST_LINE_BYTES = 4094
+_HEADERS_MOST = 60
+_HEADER_BYTES = 16_384
+"""A token may have 8 kB; no header of an honest client comes near twice that."""
+
+
+class Server(BaseApplication):
+    """gunicorn with our application and our settings; nothing is read from its own command line or files."""
+
+    def __init__(self, app: Flask, settings: Settings, on_ready: Callable[[], None]):
+        self._app = app
+        self._settings = settings
+        self._on_ready = on_ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        wanted = {
+            "bind": f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": "gthread",
+            "threads": settings.threads,
+            "preload_app": True,
+            "max_requests": settings.worker_calls,
+            "max_requests_jitter": settings.worker_calls // 10,
+            "timeout": settings.worker_timeout_seconds,
+            "graceful_timeout": settings.shutdown_seconds,
+            "keepalive": _KEEP_ALIVE_SECONDS,
+            "limit_request_line": _REQUEST_LINE_BYTES,
+            "limit_request_fields": _HEADERS_MOST,
+            "limit_request_field_size": _HEADER_BYTES,
+            "accesslog": None,
+            "loglevel": "warning",
+            "worker_exit": self._close_store,
+            "child_exit": _forget_numbers,
+            "when_ready": lambda arbiter: self._on_ready(),
+        }
+        for name, value in wanted.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        settle_memory()
+        return self._app
+
+    def _close_store(self, arbiter: Any, worker: Any) -> None:
+        self._app.extensions["spine-cds-store"].close()
+
+
+def _forget_numbers(arbiter: Any, worker: Any) -> None:
+    metrics.forget_process(worker.pid)
+
+
+@click.command()
+@tells_errors
+def serve() -> None:
+    """Serve on SPINE_CDS_HOST and SPINE_CDS_PORT (default http://127.0.0.1:8000)."""
+    settings = Settings.from_env(os.environ)
+    app = create_app(settings)
+    # The parent's connections must not be carried over the fork.
+    app.extensions["spine-cds-store"].close()
+    Server(app, settings, lambda: click.echo(welcome(settings, "workbench" in app.blueprints))).run()
+
+
+def welcome(settings: Settings, has_page: bool) -> str:
+    """What to try next, ready to copy."""
+    base = settings.base_url
+    lines = []
+    if settings.is_development:
+        lines.append("DEVELOPMENT MODE: anybody on this machine may call, no token is asked for. Not for patients' data.")
+    lines.append(f"discovery   {base}/cds-services")
+    call = find_example_call()
+    if call is not None:
+        lines.append(
+            f"try it      curl -s {base}/cds-services/{PATIENT_VIEW.id} -H 'Content-Type: application/json' -d @{call}"
+        )
+    if has_page:
+        lines.append(f"page        {base}/")
+    if settings.is_development:
+        lines.append(f"sandbox     {SANDBOX}?serviceDiscoveryURL={quote(base + '/cds-services', safe='')}&hook=patient-view")
+    return "\n".join(lines)
+
+
+def find_example_call(folder: Path = _FIXTURE_CALLS) -> str | None:
+    """A fixture call of patient-view, as a path from where we stand; None where there is none."""
+    for file in sorted(folder.glob("*.json")):
+        if json.loads(file.read_text(encoding="utf-8")).get("hook") == PATIENT_VIEW.hook:
+            return os.path.relpath(file)
+    return None
+
+
+COMMANDS = (serve,)
