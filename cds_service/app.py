@@ -5,31 +5,42 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask
 
 from cds_service import __version__, metrics
-from cds_service.cards.build import OVERRIDE_REASONS
+from cds_service.cards.phrases import override_reasons
 from cds_service.errors import NotTrusted
 from cds_service.hooks import ALL_HOOKS
+from cds_service.intake.fhir_server import FhirClient
+from cds_service.knowledge.canonical import CARD_TOPICS
 from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import Knowledge
 from cds_service.respond import Practice
-from cds_service.security.tenants import Tenants, load_tenants
+from cds_service.security.limits import RateLimiter
+from cds_service.security.outbound import OutboundGuard
+from cds_service.security.tenants import Tenant, Tenants, load_tenants
 from cds_service.security.tokens import Caller, Verifier
 from cds_service.settings import DEVELOPMENT_ORIGINS, Settings
 from cds_service.store.feedback import Store
 from cds_service.web.cors import is_loopback_origin, register_cors
 from cds_service.web.feedback import feedback_blueprint
-from cds_service.web.guard import Authenticator, Knock, register_guard
+from cds_service.web.guard import OPEN_ROUTES, Authenticator, Knock, register_guard
 from cds_service.web.operations import operations_blueprint
 from cds_service.web.problems import register_problems
 from cds_service.web.request_log import configure_logging, register_request_log
 from cds_service.web.services import services_blueprint
+from cds_service.web.workbench import workbench_blueprint
 
 _GC_THRESHOLD = (50_000, 20, 50)
 """Collections cost a quarter of the time at 100 Observations with Python's own threshold; see docs/performance.md."""
+
+_FIXTURES = Path(__file__).resolve().parents[1] / "fhir_fixtures"
+
+PAGE_ROUTES = frozenset({"workbench.page", "workbench.static_file", "workbench.fixture"})
+"""Static files that play an EHR; what they ask for goes over the guarded routes."""
 
 
 def create_app(
@@ -49,7 +60,7 @@ def create_app(
     now = clock or (lambda: datetime.now(settings.timezone))
     store = Store(
         settings.database_url,
-        offered_reasons=((one.system, one.code) for one in OVERRIDE_REASONS),
+        offered_reasons=((one.system, one.code) for kind in CARD_TOPICS for one in override_reasons(kind)),
         on_dropped=metrics.count_unrecorded,
     )
     store.migrate()
@@ -61,13 +72,20 @@ def create_app(
     app.extensions["spine-cds-store"] = store
     register_request_log(app)
     register_cors(app, _origin_check(settings, tenants), settings.is_development)
-    register_guard(app, authenticate or _authenticator(settings, tenants, store))
+    register_guard(
+        app,
+        authenticate or _authenticator(settings, tenants, store),
+        RateLimiter(settings.workers).wait_seconds,
+        OPEN_ROUTES | PAGE_ROUTES,
+    )
     register_problems(app)
     app.register_blueprint(
         services_blueprint(practice, ALL_HOOKS, store, now, settings.is_development, settings.shared_service_id)
     )
     app.register_blueprint(feedback_blueprint(ALL_HOOKS, store, now, settings.shared_service_id))
     app.register_blueprint(operations_blueprint(store, _versions(settings, knowledge)))
+    if settings.shows_workbench:
+        app.register_blueprint(workbench_blueprint(_FIXTURES))
     return app
 
 
@@ -82,15 +100,25 @@ def settle_memory() -> None:
 
 
 def _practice(settings: Settings, knowledge: Knowledge, tenants: Tenants) -> Practice:
+    clients = {} if settings.prefetch_only else {one.id: _fhir_client(one, settings) for one in tenants.all}
     return Practice(
         knowledge=knowledge,
         base_url=settings.base_url,
         card_key=settings.card_key,
         gather_seconds=settings.gather_milliseconds / 1000,
+        zone=settings.timezone,
+        clients=clients,
         prefetch_only=settings.prefetch_only,
         missing_data=settings.missing_data,
         prefetch_dialect=settings.prefetch_dialect,
     )
+
+
+def _fhir_client(tenant: Tenant, settings: Settings) -> FhirClient:
+    guard = OutboundGuard(
+        tenant.fhir_servers, private_networks=tenant.private_networks, https_only=not settings.is_development
+    )
+    return FhirClient(guard)
 
 
 def _authenticator(settings: Settings, tenants: Tenants, store: Store) -> Authenticator:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Protocol
 
 from cds_service.cards import Card, build_cards
 from cds_service.cards.missing import missing_card
+from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise
 from cds_service.errors import RequiredDataMissing, SpineCdsError
 from cds_service.hooks.hook import Hook
+from cds_service.intake.fhir_server import FhirClient, FhirServer
 from cds_service.intake.prefetch import Gathered, Templates, gather, offered
 from cds_service.intake.read import read_record
 from cds_service.knowledge.model import Knowledge
@@ -56,7 +58,8 @@ class Practice:
     """What every answer is made from and no call changes.
 
     *base_url* is how clients reach us, without a slash at its end; *gather_seconds* the longest time for reading
-    what a call did not bring; *zone* says which calendar day a moment belongs to.
+    what a call did not bring; *zone* says which calendar day a moment belongs to; *clients* reads the FHIR servers of
+    a tenant, by its id (a tenant without one gets no outbound call).
     """
 
     knowledge: Knowledge
@@ -67,6 +70,7 @@ class Practice:
     prefetch_only: bool = False
     missing_data: str = "412"
     prefetch_dialect: str = "2.0"
+    clients: Mapping[str, FhirClient] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
 
     @property
@@ -121,27 +125,91 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
     Raises RequiredDataMissing (unless the caller's terms ask for a card instead) and WrongPatient.
     """
     began = time.perf_counter()
+    on = call.on or at.astimezone(practice.zone).date()
     facts = _call_facts(call, practice, terms, at)
     try:
-        gathered = _gather(call, practice, terms)
+        gathered = _gather(call, practice, terms, on)
     except RequiredDataMissing as error:
         if "card" not in (terms.missing_data, practice.missing_data):
             raise
-        card = missing_card(error.missing, practice.knowledge, facts)
-        return Answer((card,), Facts(practice.knowledge.version, tuple(card.rules), tuple(key for key, _, _ in error.missing)))
-    record = _read(gathered, call, practice)
+        return _answer_without_data(error, practice, facts)
+    record = read_record(gathered.pages, patient_id=call.patient_id, zone=practice.zone, gaps=gathered.gaps)
     read = time.perf_counter()
-    advice = advise(record, practice.knowledge, call.on or at.astimezone(practice.zone).date(), _moment(call, at))
-    cards = build_cards(advice, practice.knowledge, facts)
-    return Answer(
-        cards,
-        Facts(
-            knowledge_version=advice.knowledge_version,
-            rules=tuple(dict.fromkeys(rule for card in cards for rule in card.rules)),
-            gaps=tuple(dict.fromkeys(kind for kind, _ in record.gaps)),
-            unreadable=len(record.unreadable),
-            fetched=gathered.fetched,
-            gather_seconds=read - began,
-            advise_seconds=time.perf_counter() - read,
-        ),
+    # The clock of the request says nothing about another day.
+    advice = advise(record, practice.knowledge, on, None if call.on else at)
+    cards = build_cards(advice, practice.knowledge, replace(facts, orders=record.orders))
+    return Answer(cards, _facts(advice, cards, record, gathered, read - began, time.perf_counter() - read))
+
+
+def _gather(call: HookCall, practice: Practice, terms: Terms, on: date) -> Gathered:
+    server, because = _server(call, practice, terms)
+    gathered = gather(
+        call.prefetch,
+        needs=needs_of(practice, call.service),
+        context=call.context,
+        server=server,
+        seconds=practice.gather_seconds,
+        required=REQUIRED_KEYS,
+        templates=practice.templates,
+        today=on,
+        no_server_because=because,
+    )
+    if any(one.key == "patient" and "another patient" in (one.failure or "") for one in gathered.reports):
+        raise WrongPatient
+    return gathered
+
+
+def _server(call: HookCall, practice: Practice, terms: Terms) -> tuple[FhirServer | None, str]:
+    """The caller's FHIR server for this call, or None and why not."""
+    if practice.prefetch_only or terms.prefetch_only:
+        return None, "this installation reads only what a call brings"
+    if call.fhir_server is None:
+        return None, "the call names no fhirServer"
+    client = practice.clients.get(terms.id)
+    if client is None:
+        return None, "no FHIR server is agreed with this client"
+    token = call.authorization.access_token if call.authorization else None
+    return client.at(call.fhir_server, token), ""
+
+
+def _call_facts(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> CallFacts:
+    return CallFacts(
+        hook=call.service.hook,
+        patient_id=call.patient_id,
+        at=datetime.combine(call.on, at.timetz()) if call.on else at,
+        service_base_url=practice.base_url,
+        card_secret=practice.card_key,
+        hook_instance=call.hook_instance,
+        user=call.context["userId"],
+        encounter_id=call.context.get("encounterId"),
+        fhir_version=_FHIR_VERSIONS[terms.fhir_version],
+        order_profile=terms.order_profile,
+        language=terms.language,
+        tenant=terms.id,
+        links=practice.links,
+    )
+
+
+def _answer_without_data(error: RequiredDataMissing, practice: Practice, facts: CallFacts) -> Answer:
+    card = missing_card(error.missing, practice.knowledge, facts)
+    keys = tuple(key for key, _, _ in error.missing)
+    return Answer((card,), Facts(practice.knowledge.version, card.rules, keys))
+
+
+def _facts(
+    advice: Advice,
+    cards: tuple[Card, ...],
+    record: PatientRecord,
+    gathered: Gathered,
+    gather_seconds: float,
+    advise_seconds: float,
+) -> Facts:
+    return Facts(
+        knowledge_version=advice.knowledge_version,
+        rules=tuple(dict.fromkeys(rule for card in cards for rule in card.rules)),
+        gaps=tuple(dict.fromkeys(key for key, _ in gathered.gaps)),
+        unreadable=len(record.unreadable),
+        fetched=sum(1 for one in gathered.reports if one.fetched),
+        gather_seconds=gather_seconds,
+        advise_seconds=advise_seconds,
     )

@@ -188,12 +188,16 @@ class Settings:
     log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"), "least important log line to write")
     commit: str = _setting("unknown", _text, "revision of the code, shown by /version; set when an image is built")
     workbench: bool | None = _setting(
-        None, _switch, "serve the page that plays an EHR at /workbench/; unset means: in development only"
+        None, _switch, "serve the page that plays an EHR at `/`; unset means: in development only"
     )
 
     @property
     def is_development(self) -> bool:
         return self.mode == DEVELOPMENT
+
+    @property
+    def shows_workbench(self) -> bool:
+        return self.is_development if self.workbench is None else self.workbench
 
     @property
     def base_url(self) -> str:

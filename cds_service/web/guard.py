@@ -5,11 +5,13 @@ The authenticator is a callable from security/; this room knows no token.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, g, request
+from werkzeug.exceptions import TooManyRequests
 
 from cds_service import metrics
 from cds_service.errors import NotTrusted
@@ -37,7 +39,15 @@ Authenticator = Callable[[Knock], Any]
 """Gives the caller (an object with `tenant`), or raises NotTrusted."""
 
 
-def register_guard(app: Flask, authenticate: Authenticator, open_routes: frozenset[str] = OPEN_ROUTES) -> None:
+def register_guard(
+    app: Flask,
+    authenticate: Authenticator,
+    wait_seconds: Callable[[Any], float | None] = lambda tenant: None,
+    open_routes: frozenset[str] = OPEN_ROUTES,
+) -> None:
+    """Ask *authenticate* before every route but the open ones; *wait_seconds* tells a tenant that calls too often
+    when to come back (None: it may go on)."""
+
     @app.before_request
     def ask_the_guard() -> None:
         g.caller = None
@@ -56,3 +66,6 @@ def register_guard(app: Flask, authenticate: Authenticator, open_routes: frozens
             metrics.count_refused(refusal.check or "unnamed")
             raise
         g.facts["tenant"] = g.caller.tenant.id
+        wait = wait_seconds(g.caller.tenant)
+        if wait is not None:
+            raise TooManyRequests(retry_after=math.ceil(wait))

@@ -21,6 +21,7 @@ from cds_service.errors import (
     UnknownService,
 )
 from cds_service.respond import WrongPatient
+from cds_service.security.tokens import www_authenticate
 from cds_service.wire.response import issue_of, operation_outcome
 
 _LOG = structlog.get_logger("spine_cds")
@@ -79,7 +80,7 @@ def _ours(error: SpineCdsError) -> Response:
     response = problem(status, _issues(error))
     g.facts["error"] = type(error).__name__
     if isinstance(error, NotTrusted):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="cds-services", error="invalid_token"'
+        response.headers["WWW-Authenticate"] = www_authenticate(error)
     if isinstance(error, StoreUnavailable):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
