@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from flask import Flask
 
 from cds_service import __version__, metrics
 from cds_service.cards.phrases import override_reasons
-from cds_service.errors import NotTrusted
 from cds_service.hooks import ALL_HOOKS
 from cds_service.intake.fhir_server import FhirClient
 from cds_service.knowledge.canonical import CARD_TOPICS
@@ -22,12 +22,12 @@ from cds_service.respond import Practice
 from cds_service.security.limits import RateLimiter
 from cds_service.security.outbound import OutboundGuard
 from cds_service.security.tenants import Tenant, Tenants, load_tenants
-from cds_service.security.tokens import Caller, Verifier
+from cds_service.security.tokens import Verifier
 from cds_service.settings import DEVELOPMENT_ORIGINS, Settings
 from cds_service.store.feedback import Store
 from cds_service.web.cors import is_loopback_origin, register_cors
 from cds_service.web.feedback import feedback_blueprint
-from cds_service.web.guard import OPEN_ROUTES, Authenticator, Knock, register_guard
+from cds_service.web.guard import OPEN_ROUTES, Authenticator, register_guard
 from cds_service.web.operations import operations_blueprint
 from cds_service.web.problems import register_problems
 from cds_service.web.request_log import configure_logging, register_request_log
@@ -56,7 +56,7 @@ def create_app(
     """
     configure_logging(settings.log_level)
     knowledge = knowledge or load_knowledge(settings.cards, settings.overlay, settings.use_draft)
-    tenants = load_tenants(settings.tenants, production=not settings.is_development)
+    tenants = _tenants(settings)
     now = clock or (lambda: datetime.now(settings.timezone))
     store = Store(
         settings.database_url,
@@ -99,6 +99,15 @@ def settle_memory() -> None:
     gc.set_threshold(*_GC_THRESHOLD)
 
 
+def _tenants(settings: Settings) -> Tenants:
+    """The EHRs that may call; without a file one tenant, whose terms are those of the settings."""
+    tenants = load_tenants(settings.tenants, production=not settings.is_development)
+    if not tenants.development:
+        return tenants
+    own = {"missing_data": settings.missing_data, "prefetch_only": settings.prefetch_only}
+    return replace(tenants, all=tuple(replace(one, **own) for one in tenants.all))
+
+
 def _practice(settings: Settings, knowledge: Knowledge, tenants: Tenants) -> Practice:
     clients = {} if settings.prefetch_only else {one.id: _fhir_client(one, settings) for one in tenants.all}
     return Practice(
@@ -122,15 +131,8 @@ def _fhir_client(tenant: Tenant, settings: Settings) -> FhirClient:
 
 
 def _authenticator(settings: Settings, tenants: Tenants, store: Store) -> Authenticator:
-    verifier = Verifier(tenants, store, production=not settings.is_development)
-
-    def authenticate(knock: Knock) -> Caller:
-        if len(knock.authorization) > 1:
-            raise NotTrusted("the call has two Authorization headers; send one", "form")
-        header = knock.authorization[0] if knock.authorization else None
-        return verifier.verify(header, knock.path, settings.base_url, knock.body())
-
-    return authenticate
+    verifier = Verifier(tenants, store, production=not settings.is_development, own_base_url=settings.base_url)
+    return lambda knock: verifier.verify(knock.authorization, knock.path, knock.body)
 
 
 def _origin_check(settings: Settings, tenants: Tenants) -> Callable[[str], bool]:
