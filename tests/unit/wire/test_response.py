@@ -8,7 +8,14 @@ import pytest
 
 from cds_service.errors import Fault
 from cds_service.hooks import PATIENT_VIEW
-from cds_service.wire.response import cards_body, discovery_body, issue_of, operation_outcome, service_offer, without_empties
+from cds_service.wire.response import (
+    cards_body,
+    discovery_body,
+    issue_of,
+    operation_outcome,
+    service_offer,
+    without_empties,
+)
 
 
 @pytest.mark.rule("B1")
