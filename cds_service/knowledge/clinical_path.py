@@ -13,7 +13,14 @@ from marshmallow import fields
 from cds_service.errors import Fault
 from cds_service.knowledge.model import Governance, Setting, Source, Statement
 from cds_service.knowledge.shapes import (
-    Governed, MarkField, Shape, Whole, Words, check_known, governance_of, read_shape,
+    Governed,
+    MarkField,
+    Shape,
+    Whole,
+    Words,
+    check_known,
+    governance_of,
+    read_shape,
 )  # fmt: skip
 from cds_service.knowledge.yaml_text import PathKey, TextFile, read_yaml_text
 

@@ -58,7 +58,7 @@ def _tell_header(name: str, header: list[str], columns: Sequence[str], faults: l
     faults.append(Fault(f"{name}:1", what, ", ".join(columns), "keep these columns in this order"))
 
 
-def _rows(reader: "csv._reader", name: str, columns: Sequence[str], key: str, faults: list[Fault]) -> list[Row]:  # type: ignore[name-defined]
+def _rows(reader: csv._reader, name: str, columns: Sequence[str], key: str, faults: list[Fault]) -> list[Row]:  # type: ignore[name-defined]
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for cells in reader:

@@ -13,8 +13,11 @@ from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
 from cds_service.knowledge.exercises import load_exercises, load_tags
 from cds_service.knowledge.model import Governance, Knowledge, Status
 from cds_service.knowledge.order_content import load_order_content
+from cds_service.knowledge.overlay import lay_over, read_overlay
 from cds_service.knowledge.protocols import load_protocols
 from cds_service.knowledge.sources import load_sources
+from cds_service.knowledge.surgery import load_surgery
+from cds_service.knowledge.words import load_words
 
 _READ_SUFFIXES = (".yaml", ".csv")
 
@@ -38,7 +41,21 @@ def load_knowledge(folder: Path, overlay: Path | None = None, use_draft: bool = 
     knowledge = _read(folder, faults)
     if faults:
         raise KnowledgeFaults(faults)
+    if overlay is not None:
+        knowledge = _lay_over(knowledge, folder, overlay, use_draft, faults)
+    if faults:
+        raise KnowledgeFaults(faults)
     return knowledge if use_draft else signed_only(knowledge)
+
+
+def _lay_over(knowledge: Knowledge, folder: Path, overlay: Path, use_draft: bool, faults: list[Fault]) -> Knowledge:
+    local = read_overlay(overlay, (), faults)
+    if local is None:
+        return knowledge
+    if not use_draft and local.governance.status is not Status.ACTIVE:
+        todo = "have it signed and set status: active, or allow draft knowledge"
+        faults.append(Fault(local.text.place(("status",)), "the overlay is not active", "a signed overlay", todo))
+    return replace(lay_over(knowledge, local, faults), content_hash=content_hash(folder, overlay))
 
 
 def check_knowledge(folder: Path, overlay: Path | None, on: date) -> Checked:
@@ -98,6 +115,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     path = load_clinical_path(folder, sources, faults)
     protocols = load_protocols(folder, exercises, sources, faults)
     order_content = load_order_content(folder, protocols, sources, faults)
+    surgery = replace(load_surgery(folder, faults), words=load_words(folder / "words", faults))
     tables = dict(notes.tables)
     if order_content is not None and order_content.governance is not None:
         tables["orders.yaml"] = order_content.governance
@@ -116,6 +134,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         sources=sources,
         order_content=order_content,
         settings={key: setting.value for key, setting in path.numbers.items()},
+        surgery=surgery,
         setting_notes=path.numbers,
         tables=tables,
         dose_ladder=path.dose_ladder,

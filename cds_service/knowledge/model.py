@@ -382,6 +382,24 @@ class OrderContent:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalChange:
+    """One thing a hospital's overlay says differently: what, ours, theirs, and whether that is stricter.
+
+    *path* is the key of `Knowledge.overlaid`: `LUM_FUS.first_weeks.bridge`, `numbers.pool_week`, `rules.RF10`.
+    *strictness* is `stricter`, `looser` or `not comparable` (a text); the last two carry an approver and a reason.
+    """
+
+    path: str
+    what: str
+    ours: str
+    theirs: str
+    strictness: str
+    approved_by: str
+    reason: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Knowledge:
     """All of cards/, understood. *version* is what people read, *content_hash* is what proves it."""
 
@@ -405,6 +423,8 @@ class Knowledge:
     """Name of the local overlay in force, None without one."""
     overlaid: Mapping[str, str] = field(default_factory=dict)
     """What the overlay changed: knowledge path -> name of the local protocol, for cards to cite."""
+    local_changes: tuple[LocalChange, ...] = ()
+    """What the overlay says differently, one by one; for `check` and the reference site."""
     setting_notes: Mapping[str, Setting] = field(default_factory=dict)
     """Unit, mark, source and meaning of each number in *settings*."""
     tables: Mapping[str, Governance] = field(default_factory=dict)

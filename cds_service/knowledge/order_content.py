@@ -11,7 +11,14 @@ from marshmallow import fields, validate
 from cds_service.errors import Fault
 from cds_service.knowledge.model import ActivityTarget, OrderContent, Protocol, Source
 from cds_service.knowledge.shapes import (
-    Governed, MarkField, Shape, Whole, Words, check_known, governance_of, read_shape,
+    Governed,
+    MarkField,
+    Shape,
+    Whole,
+    Words,
+    check_known,
+    governance_of,
+    read_shape,
 )  # fmt: skip
 from cds_service.knowledge.yaml_text import TextFile, read_yaml_text
 from cds_service.patient.codes import code_key

@@ -10,11 +10,28 @@ from marshmallow import fields
 
 from cds_service.errors import Fault
 from cds_service.knowledge.model import (
-    Exercise, FirstWeek, Mark, Permission, Phase, ProgressionTest, Protocol, Restriction, RestrictionStep, Source,
+    Exercise,
+    FirstWeek,
+    Mark,
+    Permission,
+    Phase,
+    ProgressionTest,
+    Protocol,
+    Restriction,
+    RestrictionStep,
+    Source,
     Statement,
 )  # fmt: skip
 from cds_service.knowledge.shapes import (
-    Governed, MarkField, Shape, Whole, Words, YesNo, check_known, governance_of, read_shape,
+    Governed,
+    MarkField,
+    Shape,
+    Whole,
+    Words,
+    YesNo,
+    check_known,
+    governance_of,
+    read_shape,
 )  # fmt: skip
 from cds_service.knowledge.yaml_text import PathKey, TextFile, read_yaml_text
 
@@ -43,7 +60,7 @@ class _FirstWeeks(Shape):
     never = _ids()
 
 
-class _Step(Shape):
+class StepShape(Shape):
     from_week = Whole(required=True)
     to_week = Whole()
     say = Words(required=True)
@@ -52,7 +69,7 @@ class _Step(Shape):
 class _Restriction(Shape):
     topic = Words(required=True)
     default = Words(required=True)
-    steps = fields.List(fields.Nested(_Step), required=True)
+    steps = fields.List(fields.Nested(StepShape), required=True)
     source_range = Words(load_default="")
     mark = MarkField(required=True)
     sources = _ids()
@@ -178,11 +195,11 @@ def _phases(bodies: list[dict[str, Any]], text: TextFile, faults: list[Fault]) -
     for index, phase in enumerate(phases):
         if phase.id in ids[:index]:
             faults.append(Fault(text.place(("phases", index, "id")), f"{phase.id!r} stands here twice", "each id once"))
-    _check_weeks([(phase.from_week, phase.to_week) for phase in phases], ("phases",), text, faults, must_stay_open=True)
+    check_weeks([(phase.from_week, phase.to_week) for phase in phases], ("phases",), text, faults, must_stay_open=True)
     return phases
 
 
-def _check_weeks(
+def check_weeks(
     weeks: list[tuple[int, int | None]], path: PathKey, text: TextFile, faults: list[Fault], must_stay_open: bool
 ) -> None:
     """Check that half-open intervals begin at week 0 and follow each other without gap or overlap."""
@@ -238,7 +255,7 @@ def _restriction(
     body: dict[str, Any], path: PathKey, text: TextFile, sources: Mapping[str, Source], faults: list[Fault]
 ) -> Restriction:
     steps = tuple(RestrictionStep(step["from_week"], step.get("to_week"), step["say"]) for step in body["steps"])
-    _check_weeks([(step.from_week, step.to_week) for step in steps], (*path, "steps"), text, faults, must_stay_open=False)
+    check_weeks([(step.from_week, step.to_week) for step in steps], (*path, "steps"), text, faults, must_stay_open=False)
     _check_cited(body, path, text, sources, faults)
     return Restriction(
         body["topic"], body["default"], steps, body["source_range"], tuple(body["sources"]), body["mark"]

@@ -40,6 +40,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "opentelemetry": ("tracing",),
     "structlog": ("web", "app"),
     "prometheus_client": ("metrics",),
+    "jinja2": ("reference",),
     "click": ("cli",),
     "rich": ("cli",),
 }
