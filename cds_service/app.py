@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from flask import Flask
 
 from cds_service import __version__, metrics
+from cds_service.audit import AuditTrail
 from cds_service.cards.phrases import override_reasons
 from cds_service.hooks import ALL_HOOKS
 from cds_service.intake.fhir_server import FhirClient
@@ -25,6 +29,7 @@ from cds_service.security.tenants import Tenant, Tenants, load_tenants
 from cds_service.security.tokens import Verifier
 from cds_service.settings import DEVELOPMENT_ORIGINS, Settings
 from cds_service.store.feedback import Store
+from cds_service.tracing import Tracing, configure_tracing, require_tracing
 from cds_service.web.cors import is_loopback_origin, register_cors
 from cds_service.web.feedback import feedback_blueprint
 from cds_service.web.guard import OPEN_ROUTES, Authenticator, register_guard
@@ -36,6 +41,8 @@ from cds_service.web.workbench import workbench_blueprint
 
 _GC_THRESHOLD = (50_000, 20, 50)
 """Collections cost a quarter of the time at 100 Observations with Python's own threshold; see docs/performance.md."""
+
+_LOG = structlog.get_logger("spine_cds")
 
 _FIXTURES = Path(__file__).resolve().parents[1] / "fhir_fixtures"
 
@@ -57,6 +64,8 @@ def create_app(
     configure_logging(settings.log_level)
     knowledge = knowledge or load_knowledge(settings.cards, settings.overlay, settings.use_draft)
     tenants = _tenants(settings)
+    for said in tenants.warnings():
+        _LOG.warning("tenants", said=said)
     now = clock or (lambda: datetime.now(settings.timezone))
     store = Store(
         settings.database_url,
@@ -70,7 +79,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.extensions["spine-cds-store"] = store
-    register_request_log(app)
+    register_request_log(app, AuditTrail(settings.audit_log), _tracing_per_process(settings), now)
     register_cors(app, _origin_check(settings, tenants), settings.is_development)
     register_guard(
         app,
@@ -99,6 +108,18 @@ def settle_memory() -> None:
     gc.set_threshold(*_GC_THRESHOLD)
 
 
+def _tracing_per_process(settings: Settings) -> Callable[[], Tracing]:
+    """Give the tracing of the process that asks: an exporter's thread does not live through a fork."""
+    if settings.otlp_endpoint is not None:
+        require_tracing()
+
+    @functools.cache
+    def of(process: int) -> Tracing:
+        return configure_tracing(settings.otlp_endpoint, __version__)
+
+    return lambda: of(os.getpid())
+
+
 def _tenants(settings: Settings) -> Tenants:
     """The EHRs that may call; without a file one tenant, whose terms are those of the settings."""
     tenants = load_tenants(settings.tenants, production=not settings.is_development)
@@ -125,13 +146,22 @@ def _practice(settings: Settings, knowledge: Knowledge, tenants: Tenants) -> Pra
 
 def _fhir_client(tenant: Tenant, settings: Settings) -> FhirClient:
     guard = OutboundGuard(
-        tenant.fhir_servers, private_networks=tenant.private_networks, https_only=not settings.is_development
+        tenant.fhir_servers,
+        private_networks=tenant.private_networks,
+        https_only=not settings.is_development,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
     )
     return FhirClient(guard)
 
 
 def _authenticator(settings: Settings, tenants: Tenants, store: Store) -> Authenticator:
-    verifier = Verifier(tenants, store, production=not settings.is_development, own_base_url=settings.base_url)
+    verifier = Verifier(
+        tenants,
+        store,
+        production=not settings.is_development,
+        own_base_url=settings.base_url,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+    )
     return lambda knock: verifier.verify(knock.authorization, knock.path, knock.body)
 
 

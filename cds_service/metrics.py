@@ -33,6 +33,10 @@ _FETCH_SECONDS = Histogram(
 )
 _FEEDBACK = Counter("spine_cds_feedback_total", "Feedback entries stored", ("service", "outcome"), registry=REGISTRY)
 _REFUSED = Counter("spine_cds_refused_total", "Calls whose token was refused", ("check",), registry=REGISTRY)
+_REPLAY_UNCHECKED = Counter(
+    "spine_cds_replay_unchecked_total", "Tokens whose reuse only one process could check", registry=REGISTRY
+)
+_AUDIT_LOST = Counter("spine_cds_audit_lost_total", "Audit entries that could not be written", registry=REGISTRY)
 _UNRECORDED = Counter(
     "spine_cds_cards_unrecorded_total", "Issued cards the store could not take note of", registry=REGISTRY
 )
@@ -68,6 +72,14 @@ def count_feedback(service: str, outcome: str) -> None:
 
 def count_refused(check: str) -> None:
     _REFUSED.labels(check).inc()
+
+
+def count_replay_unchecked() -> None:
+    _REPLAY_UNCHECKED.inc()
+
+
+def count_audit_lost() -> None:
+    _AUDIT_LOST.inc()
 
 
 def count_unrecorded(cards: int) -> None:

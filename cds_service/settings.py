@@ -186,6 +186,15 @@ class Settings:
     worker_timeout_seconds: int = _setting(30, _whole(1, 3600), "a process silent for this long is replaced", "seconds")
     shutdown_seconds: int = _setting(20, _whole(1, 3600), "time for calls in flight when the service stops", "seconds")
     log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"), "least important log line to write")
+    audit_log: str | None = _setting(
+        None, _text, "audit trail, one JSON line per call (who called, which rules answered, which knowledge): a file, or `stdout`"
+    )
+    otlp_endpoint: str | None = _setting(
+        None, _base_url, "send traces to this OTLP/HTTP URL (ids of ours, counts, durations; needs the extra `tracing`)"
+    )
+    ca_bundle: Path | None = _setting(
+        None, _file, "PEM file of the authorities that sign FHIR and key servers, where they are not public ones"
+    )
     commit: str = _setting("unknown", _text, "revision of the code, shown by /version; set when an image is built")
     workbench: bool | None = _setting(
         None, _switch, "serve the page that plays an EHR at `/`; unset means: in development only"

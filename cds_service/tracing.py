@@ -22,7 +22,20 @@ except ImportError:  # the extra is not installed
     trace = None  # type: ignore[assignment]
 
 ALLOWED = frozenset(
-    {"request_id", "tenant", "route", "service", "hook", "status", "cards", "rules", "knowledge", "fetched", "gaps", "error"}
+    {
+        "request_id",
+        "tenant",
+        "route",
+        "service",
+        "hook",
+        "status",
+        "cards",
+        "rules",
+        "knowledge",
+        "fetched",
+        "gaps",
+        "error",
+    }
 )
 _PREFIX = "spine_cds."
 
@@ -75,6 +88,20 @@ class Span:
                 self._opened.set_attribute(_PREFIX + name, list(value) if isinstance(value, list | tuple) else value)
 
 
+def require_tracing() -> None:
+    """Raise SettingsFaults when OpenTelemetry is not installed."""
+    if trace is None:
+        raise SettingsFaults(
+            [
+                Fault(
+                    "SPINE_CDS_OTLP_ENDPOINT",
+                    "is set, and OpenTelemetry is not installed",
+                    "the extra: spine-cds[tracing]",
+                )
+            ]
+        )
+
+
 def configure_tracing(endpoint: str | None, version: str, exporter: SpanExporter | None = None) -> Tracing:
     """Give the tracing that *endpoint* (an OTLP/HTTP URL, None: no tracing) asks for.
 
@@ -83,10 +110,7 @@ def configure_tracing(endpoint: str | None, version: str, exporter: SpanExporter
     """
     if endpoint is None and exporter is None:
         return Tracing()
-    if trace is None:
-        raise SettingsFaults(
-            [Fault("SPINE_CDS_OTLP_ENDPOINT", "is set, and OpenTelemetry is not installed", "the extra: spine-cds[tracing]")]
-        )
+    require_tracing()
     provider = TracerProvider(resource=Resource({"service.name": "spine-cds", "service.version": version}))
     provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter(endpoint=endpoint)))
     return Tracing(provider)

@@ -38,7 +38,13 @@ def explain_token(token: str, tenant_id: str, path: str | None, as_json: bool) -
         raise SettingsFaults([Fault("--tenant", f"there is no tenant {tenant_id!r}", f"one of {known}")])
     if not tenant.must_sign:
         raise SettingsFaults(
-            [Fault("SPINE_CDS_TENANTS", "is not set, so no token is asked for and none can be checked", "a tenants file")]
+            [
+                Fault(
+                    "SPINE_CDS_TENANTS",
+                    "is not set, so no token is asked for and none can be checked",
+                    "a tenants file",
+                )
+            ]
         )
     verifier = Verifier(tenants, production=not settings.is_development, own_base_url=settings.base_url)
     checks = verifier.explain(sys.stdin.read() if token == "-" else token, tenant, path)

@@ -65,11 +65,6 @@ class Tenant:
     must_sign: bool = True
 
     @property
-    def name(self) -> str:
-        """The id, as logs and metrics call a tenant."""
-        return self.id
-
-    @property
     def signs_with_a_published_key(self) -> bool:
         """Tell whether anybody could sign as this tenant, because the private key or its issuer is a public example."""
         return bool(PUBLISHED_ISSUERS & set(self.issuers)) or any(

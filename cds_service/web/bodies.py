@@ -5,9 +5,13 @@ from __future__ import annotations
 from flask import request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from cds_service.security.limits import check_depth
+
 
 def json_bytes() -> bytes:
     """Give the request's body; 415 where it is no UTF-8 JSON by its own headers, 413 where it is too large.
+
+    Raises CallFaults for a body that nests deeper than any honest one, before a parser sees it.
 
     The size is checked on Content-Length before a byte is read, and again while a body of unknown length streams in.
     """
@@ -18,6 +22,8 @@ def json_bytes() -> bytes:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType
     try:
-        return request.get_data()
+        body = request.get_data()
     except OSError:
         raise BadRequest from None
+    check_depth(body)
+    return body

@@ -66,6 +66,10 @@ def register_guard(
             metrics.count_refused(refusal.check or "unnamed")
             raise
         g.facts["tenant"] = g.caller.tenant.id
+        if not g.caller.replay_checked_everywhere:
+            # The store is down: a replay is refused within this process only (see security/replay.py).
+            g.facts["replay_checked"] = "this process only"
+            metrics.count_replay_unchecked()
         wait = wait_seconds(g.caller.tenant)
         if wait is not None:
             raise TooManyRequests(retry_after=math.ceil(wait))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
+from collections.abc import Callable
+from datetime import datetime
 from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
 
 from cds_service import metrics
+from cds_service.audit import AuditEntry, AuditTrail
+from cds_service.tracing import ALLOWED, Tracing
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _QUIET_ROUTES = frozenset({"operations.alive", "operations.ready", "operations.metrics"})
@@ -33,8 +38,10 @@ def configure_logging(level: str) -> None:
     )
 
 
-def register_request_log(app: Flask) -> None:
-    """Give each request an id of its own, and tell its end.
+def register_request_log(
+    app: Flask, audit: AuditTrail, tracing: Callable[[], Tracing], clock: Callable[[], datetime]
+) -> None:
+    """Give each request an id of its own, and tell its end: one log line, one span, and one audit entry per caller.
 
     A caller's own request id is not taken over: it is a place where anything can be written into our log.
     """
@@ -44,6 +51,9 @@ def register_request_log(app: Flask) -> None:
         g.request_id = uuid4().hex
         g.began = time.perf_counter()
         g.facts = {}
+        g.caller = None
+        g.span_ends = contextlib.ExitStack()
+        g.span = g.span_ends.enter_context(tracing().span("request"))
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -62,7 +72,38 @@ def register_request_log(app: Flask) -> None:
             milliseconds=round(seconds * 1000, 2),
             **g.facts,
         )
+        g.span.tell(
+            request_id=g.request_id,
+            route=route,
+            status=response.status_code,
+            **{name: value for name, value in g.facts.items() if name in ALLOWED},
+        )
+        g.span_ends.close()
         return response
+
+    @app.after_request
+    def keep_trail(response: Response) -> Response:
+        if g.caller is not None and not audit.write(_audit_entry(response, clock())):
+            # An answer is not held back for it; the log line and the counter tell that the trail has a hole.
+            g.facts["audit"] = "lost"
+            metrics.count_audit_lost()
+        return response
+
+
+def _audit_entry(response: Response, at: datetime) -> AuditEntry:
+    return AuditEntry(
+        at=at,
+        request_id=g.request_id,
+        tenant=g.caller.tenant.id,
+        issuer=g.caller.issuer,
+        route=request.endpoint or "none",
+        service=g.facts.get("service"),
+        hook=g.facts.get("hook"),
+        status=response.status_code,
+        cards=g.facts.get("cards"),
+        rules=tuple(g.facts.get("rules", ())),
+        knowledge=g.facts.get("knowledge"),
+    )
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})

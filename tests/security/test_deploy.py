@@ -52,7 +52,8 @@ def test_every_container_has_a_read_only_file_system_and_no_privileges() -> None
         if document["kind"] == "Deployment"
     ]
     assert pods and all(
-        container["securityContext"]["readOnlyRootFilesystem"] and container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        container["securityContext"]["readOnlyRootFilesystem"]
+        and container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         for pod in pods
         for container in pod["containers"]
     )
@@ -86,4 +87,6 @@ def test_licences_are_on_the_list_and_a_bill_of_materials_is_made(tmp_path: Path
 
     assert "all on the list" in run.stdout, run.stdout + run.stderr
     bill = json.loads((tmp_path / "sbom.cdx.json").read_text())
-    assert bill["bomFormat"] == "CycloneDX" and {"flask", "pyjwt"} <= {part["name"].lower() for part in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX" and {"flask", "pyjwt"} <= {
+        part["name"].lower() for part in bill["components"]
+    }
