@@ -6,9 +6,10 @@ import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cds_service.errors import Fault
+from cds_service.knowledge.words import Words, load_words
 from cds_service.patient.codes import CodeKey, normal_code
 
 Row = TypeVar("Row")
@@ -211,8 +212,11 @@ class SurgeryKnowledge:
     categories: MeaningTable
     families: tuple[tuple[str, str, str], ...]
     """(system, first, last): ranges of codes that are spine operations even where we do not know the single code."""
-    words: Any = None
-    """Word lists of the free-text grammar (knowledge/words.py)."""
+    other_bones: frozenset[str]
+    """Words that place a bone metastasis somewhere else than in the spine."""
+    spine_words: frozenset[str]
+    words: Words
+    """Word lists of the free-text grammar."""
     readings: dict[CodeKey, SurgicalFact | None] = field(default_factory=dict)
     """What was concluded about single codes before; holds codes only, nothing of a patient."""
 
@@ -311,7 +315,7 @@ _MEANING_COLUMNS = ("system", "code", "family", "term", "value", "level_names", 
 
 
 def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
-    """Read the operation tables under *folder*/codelists (*folder* is cards/).
+    """Read the operation tables under *folder*/codelists and the words under *folder*/words (*folder* is cards/).
 
     Faults are added to *faults* with file and line; the answer is then incomplete and must not be used.
     """
@@ -336,6 +340,9 @@ def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
         lambda table, line, row: _type_row(table, line, row, known)
     )
     ranges = _table(folder, "surgery_ranges.csv", ("system", "first", "last", "mark", "source"), faults)
+    bones = _table(folder, "surgery_bone_words.csv", ("word", "place", "mark", "source"), faults).read(
+        lambda table, line, row: (row["word"], table.one_of(line, row, "place", ("spine", "other")) or "other")
+    )
     return SurgeryKnowledge(
         codes=codes,
         pcs_parts={(part.body_system, part.body_part): part for part in parts},
@@ -349,6 +356,9 @@ def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
         tumours=_meanings(folder, "surgery_tumours.csv", faults),
         categories=_meanings(folder, "surgery_categories.csv", faults),
         families=ranges.read(lambda table, line, row: (row["system"], row["first"], row["last"])),
+        other_bones=frozenset(word for word, place in bones if place == "other"),
+        spine_words=frozenset(word for word, place in bones if place == "spine"),
+        words=load_words(folder / "words", faults),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from cds_service.clinical.operation import Assertion, Basis, Reading
 from cds_service.clinical.surgery import icd10pcs, opcs
 from cds_service.clinical.surgery.merge import UNKNOWN_SPINE, Conclusion, conclude
+from cds_service.clinical.surgery.spoken import around, phrases, read_titles, speaks_of_spine, title_fact
 from cds_service.clinical.surgery.systems import read_code
+from cds_service.clinical.surgery.text import TextReading
 from cds_service.knowledge.surgery import COMPANION, NO, UNLISTED, UNLISTED_ANY, YES, SurgeryKnowledge, SurgicalFact
 from cds_service.patient.codes import CodeKey
 from cds_service.patient.finding import Evidence
@@ -22,19 +24,132 @@ _SPEAKING_SYSTEMS = ("cpt", "hcpcs", "icd10pcs", "icd9", "opcs4")
 
 
 def read_procedure(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading:
-    """Tell what *procedure* says. Without a code that we know, `basis_detail` is display or text and the type a guess."""
-    coded = [
-        fact for fact in (_fact_of(coding, procedure, knowledge) for coding in procedure.code.codings) if fact is not None
-    ]
-    assertion = _STATUS_SAYS.get(procedure.status or "", Assertion.PERFORMED)
-    operating = [fact for fact in coded if fact.is_operation]
-    if not operating:
-        return _no_operation(procedure, coded, assertion)
-    others = [*(fact for fact in coded if fact.operation == COMPANION), *_around(procedure, knowledge)]
+    """Tell what *procedure* says. Without a code that we know, `basis_detail` is display or text and the type a guess.
+
+    Codes are read first; titles, sites, notes, reasons and devices refine them. A title alone is a guess for display.
+    Source: dossier section 0 items 1 and 2, 1.3 ("text result is display-only"), DQ05.
+    """
+    coded, unsure = _facts_of_codes(procedure, knowledge)
+    status = _STATUS_SAYS.get(procedure.status or "")
+    if not unsure and coded and all(fact.operation == NO for fact in coded):
+        return _no_operation(procedure, coded, status or Assertion.PERFORMED)
+    titles = read_titles(procedure.code.words, knowledge.words)
+    if unsure and not titles or speaks_of_spine(titles):
+        coded += unsure
+    assertion = status or _assertion(titles)
+    operating = [fact for fact in coded if fact.operation in (YES, UNLISTED)]
+    if not operating or all(fact.operation == UNLISTED for fact in operating) and _best(titles) is not None:
+        return _read_words(procedure, titles, coded, assertion, knowledge)
+    others = [fact for fact in coded if fact.operation == COMPANION]
+    others += [fact for fact in map(title_fact, titles) if fact is not None]
+    others += [*around(procedure, knowledge.words), *_around_codes(procedure, knowledge)]
     facts = (*operating, *others)
     conclusion = conclude(facts, knowledge)
-    against = [fact for fact in coded if fact.operation == NO]
-    return _reading(procedure, facts, against, conclusion, assertion)
+    against = [_no_spine(fact) for fact in coded if fact.operation == NO]
+    if status is None and assertion in (Assertion.PLANNED, Assertion.NEGATED):
+        against.append(f"the status says {procedure.status}, the title says {assertion.value}")
+    side = next((one.side for one in titles if one.side), None)
+    return _reading(procedure, facts, against, conclusion, assertion, side)
+
+
+def _no_spine(fact: SurgicalFact) -> str:
+    return f"another code of the same Procedure is no spine operation ({_sentence(fact)})"
+
+
+def _facts_of_codes(
+    procedure: Procedure, knowledge: SurgeryKnowledge
+) -> tuple[list[SurgicalFact], list[SurgicalFact]]:
+    """Give what the codes say, and apart what codes of unknown systems would say if their shape is right."""
+    sure: list[SurgicalFact] = []
+    unsure: list[SurgicalFact] = []
+    for coding in procedure.code.codings:
+        if coding.code:
+            code = read_code(coding.system, coding.code)
+            fact = fact_of_key(code.key, knowledge)
+            if fact is not None and fact.operation != UNLISTED_ANY:
+                if not code.by_shape:
+                    sure.append(fact)
+                elif fact.operation != NO or code.key[0] == icd10pcs.SYSTEM:
+                    (unsure if code.needs_support else sure).append(fact)
+    return sure, unsure
+
+
+def _assertion(titles: list[TextReading]) -> Assertion:
+    """Codes and status apart, a title may say that it was planned, long ago, or not done."""
+    spoken = [one.assertion for one in titles if one.is_spine_surgery or one.of_family]
+    return spoken[0] if spoken else Assertion.PERFORMED
+
+
+def _best(titles: list[TextReading]) -> TextReading | None:
+    """Give the title that names the operation best: one with a type before one without."""
+    ours = [one for one in titles if one.is_spine_surgery]
+    return next((one for one in ours if one.surgery_type), ours[0] if ours else None)
+
+
+def _read_words(
+    procedure: Procedure,
+    titles: list[TextReading],
+    coded: list[SurgicalFact],
+    assertion: Assertion,
+    knowledge: SurgeryKnowledge,
+) -> Reading:
+    """Read a Procedure that no code explains: the words give a guess, the coded type stays unknown (DQ05)."""
+    detail = "text" if procedure.code.text else "display"
+    if not procedure.code.words and not procedure.code.keys:
+        titles = read_titles(procedure.notes, knowledge.words)
+        titles = [one for one in titles if one.assertion is Assertion.PERFORMED]
+    best = _best(titles)
+    if best is None or _is_elsewhere(procedure, knowledge):
+        return _no_operation(procedure, coded, assertion)
+    if not read_titles([procedure.code.text or ""], knowledge.words)[0].is_spine_surgery:
+        detail = "display" if procedure.code.words else "text"
+    spoken = [fact for fact in map(title_fact, titles) if fact is not None]
+    aside = [*spoken, *around(procedure, knowledge.words), *_around_codes(procedure, knowledge)]
+    aside += [fact for fact in coded if fact.operation == COMPANION]
+    guess, alternatives, also, region = best.surgery_type, best.alternatives, (), best.region
+    if guess is None and region is None:
+        found = conclude(aside, knowledge)
+        region = found.region
+        if region is not None and found.surgery_type != UNKNOWN_SPINE:
+            guess, alternatives, also = found.surgery_type, found.alternatives, found.also
+    names = tuple(dict.fromkeys(name for fact in aside for name in fact.names)) or best.levels
+    count, is_minimum = best.level_count, best.level_count_is_minimum
+    if count is None and names:
+        count = len(names)
+    return Reading(
+        procedure=procedure.reference,
+        is_spine_surgery=True,
+        surgery_type=guess or UNKNOWN_SPINE,
+        region=_REGION_WORDS.get(region or "", region),
+        levels=best.levels or names,
+        level_count=count,
+        level_count_is_minimum=is_minimum,
+        fusion=best.fusion,
+        instrumented=best.instrumented or (True if any(fact.instrumented for fact in aside) else None),
+        approach=best.approach,
+        technique=best.technique,
+        revision=True if any(fact.revision for fact in aside) else best.revision,
+        assertion=assertion,
+        basis=Basis.TEXT,
+        basis_detail=detail,
+        because=(*(f"words: {phrases(one)}" for one in titles if one.phrases), "no code tells: a guess for display only"),
+        alternatives=tuple(one for one in alternatives if one != guess),
+        evidence=_evidence(procedure),
+        side=best.side,
+        also_types=also,
+        coded_type=UNKNOWN_SPINE,
+        facts=(*(fact for fact in coded if fact.is_operation), *aside),
+    )
+
+
+_REGION_WORDS = {"occipitocervical": "cervical"}
+
+
+def _is_elsewhere(procedure: Procedure, knowledge: SurgeryKnowledge) -> bool:
+    """The category says imaging, counselling or diagnostics, and none says surgery."""
+    told = [knowledge.categories.find(key) for concept in procedure.category for key in concept.keys]
+    values = {meaning.value for meaning in told if meaning is not None}
+    return bool(values) and "surgical" not in values
 
 
 def fact_of_key(key: CodeKey, knowledge: SurgeryKnowledge) -> SurgicalFact | None:
@@ -70,14 +185,8 @@ def _bare(system: str, code: str, operation: str, say: str) -> SurgicalFact:
     )  # fmt: skip
 
 
-def _fact_of(coding: Coding, procedure: Procedure, knowledge: SurgeryKnowledge) -> SurgicalFact | None:
-    if not coding.code:
-        return None
-    return fact_of_key(read_code(coding.system, coding.code).key, knowledge)
-
-
-def _around(procedure: Procedure, knowledge: SurgeryKnowledge) -> list[SurgicalFact]:
-    """What body site and reason codes tell."""
+def _around_codes(procedure: Procedure, knowledge: SurgeryKnowledge) -> list[SurgicalFact]:
+    """Give what the codes of body sites and reasons tell."""
     found: list[SurgicalFact] = []
     for site in procedure.body_sites:
         for key in site.keys:
@@ -123,20 +232,22 @@ def _no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: As
         basis_detail="code" if coded else "text",
         because=because,
         evidence=_evidence(procedure),
+        facts=tuple(fact for fact in coded if fact.operation == COMPANION),
     )
 
 
 def _reading(
     procedure: Procedure,
     facts: tuple[SurgicalFact, ...],
-    against: list[SurgicalFact],
+    against: list[str],
     found: Conclusion,
     assertion: Assertion,
+    side: str | None,
 ) -> Reading:
     conflicts = list(found.conflicts)
     surgery_type, alternatives = found.surgery_type, found.alternatives
     if against:
-        conflicts.append(f"another code of the same Procedure is no spine operation ({_sentence(against[0])})")
+        conflicts += against
         alternatives = (surgery_type, *alternatives)
         surgery_type = UNKNOWN_SPINE
     basis = Basis.CONFLICTING if conflicts else Basis.REFINED if found.refined else Basis.CODED
@@ -161,6 +272,7 @@ def _reading(
         alternatives=tuple(dict.fromkeys(one for one in alternatives if one != surgery_type)),
         conflicts=tuple(conflicts),
         evidence=_evidence(procedure),
+        side=side,
         also_types=found.also,
         coded_type=surgery_type,
         facts=facts,
@@ -174,6 +286,8 @@ _SYSTEM_NAMES = {
 
 
 def _sentence(fact: SurgicalFact) -> str:
+    if fact.origin != "code":
+        return f"{fact.origin}: {fact.say}"
     return f"{_SYSTEM_NAMES.get(fact.system, fact.system)} {fact.code}: {fact.say}"
 
 

@@ -278,6 +278,9 @@ def _revision(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], 
     spoken = [fact for fact in others if fact.revision]
     if spoken and coded and not any(coded):
         notes.conflicts.append(f"the code says primary, the text says revision ({spoken[0].say}): read as a revision")
+    if not spoken and not any(coded) and {"removal", "fusion"} <= {_class(fact) for fact in speaking}:
+        notes.because.append("hardware was taken out and a fusion done in the same session: read as a revision")
+        return True
     if spoken or any(coded):
         return True
     return False if coded else None

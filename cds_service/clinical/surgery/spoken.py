@@ -1,0 +1,115 @@
+"""Turn what a Procedure's words say (titles, sites, notes, devices) into facts beside its codes. Reads no codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cds_service.clinical.operation import Assertion
+from cds_service.clinical.surgery.text import TextReading, read_text
+from cds_service.knowledge.surgery import COMPANION, LevelCount, SurgicalFact
+from cds_service.knowledge.words import Words
+from cds_service.patient.record import Concept, Procedure
+
+_CLASSES = {
+    "fusion": "fusion",
+    "discectomy": "discectomy",
+    "decompression": "decompression",
+    "foraminotomy": "decompression",
+    "laminoplasty": "laminoplasty",
+    "arthroplasty": "arthroplasty",
+    "augmentation": "augmentation",
+    "stimulator": "stimulator",
+    "hardware_removal": "removal",
+    "dynamic": "dynamic",
+    "corpectomy": "corpectomy",
+    "tumour": "tumour",
+    "deformity": "deformity",
+}
+_REGION_WORDS = {"occipitocervical": "cervical"}
+
+
+def read_titles(texts: Iterable[str], words: Words) -> list[TextReading]:
+    """Read the titles of a Procedure (code.text, displays), each wording once."""
+    seen: dict[str, str] = {}
+    for text in texts:
+        seen.setdefault(" ".join(text.lower().split()), text)
+    return [read_text(text, words) for text in seen.values()]
+
+
+def title_fact(reading: TextReading) -> SurgicalFact | None:
+    """Give what a title adds to the codes; None where it says nothing of an operation or a place."""
+    if reading.of_family or reading.is_spine_surgery is False:
+        return None
+    performed = reading.assertion in (Assertion.PERFORMED, Assertion.HISTORY)
+    return _fact(reading, "text", fusion=reading.fusion if performed and reading.is_spine_surgery else None)
+
+
+def around(procedure: Procedure, words: Words) -> list[SurgicalFact]:
+    """Give what body sites, notes, reasons and devices say, each with its origin."""
+    facts = [_fact(read_text(text, words), "site") for text in _texts(procedure.body_sites)]
+    facts += [_fact(reading, "note") for reading in _performed(procedure.notes, words)]
+    for text in _texts(procedure.reasons):
+        facts.append(_fact(read_text(text, words), "reason"))
+    for text in (*_texts(procedure.devices), *_texts(procedure.device_actions)):
+        facts.append(_fact(read_text(text, words), "device"))
+    return [fact for fact in facts if fact is not None]
+
+
+def speaks_of_spine(readings: Sequence[TextReading]) -> bool:
+    """Tell whether any title names a spine operation or at least a place of the spine."""
+    return any(one.is_spine_surgery or one.region or one.levels for one in readings)
+
+
+def _performed(notes: Iterable[str], words: Words) -> list[TextReading]:
+    readings = [read_text(note, words) for note in notes]
+    return [one for one in readings if one.assertion is Assertion.PERFORMED and not one.of_family]
+
+
+def _texts(concepts: Iterable[Concept]) -> list[str]:
+    return list(dict.fromkeys(text for concept in concepts for text in concept.words))
+
+
+def _fact(reading: TextReading, origin: str, fusion: bool | None = None) -> SurgicalFact | None:
+    region = _REGION_WORDS.get(reading.region or "", reading.region)
+    if origin == "reason":
+        if region is None and not reading.revision:
+            return None
+        return _plain(reading, origin, region=region, revision=reading.revision)
+    if origin == "device":
+        return _plain(reading, origin, instrumented=True) if reading.instrumented else None
+    names = tuple(name for name in reading.levels if "-" in name)
+    count = None
+    if reading.level_count and (names or not reading.levels):
+        count = LevelCount(reading.level_count, None if reading.level_count_is_minimum else reading.level_count)
+    chief = next((_CLASSES[one] for one in reading.operations if one in _CLASSES), None) if origin == "text" else None
+    if not (region or names or count or chief or reading.revision or reading.instrumented or reading.approach):
+        return None
+    return _plain(
+        reading, origin, chief, region, fusion, reading.approach, reading.technique, reading.instrumented,
+        reading.revision, count, names,
+    )  # fmt: skip
+
+
+def _plain(
+    reading: TextReading,
+    origin: str,
+    surgery_class: str | None = None,
+    region: str | None = None,
+    fusion: bool | None = None,
+    approach: str | None = None,
+    technique: str | None = None,
+    instrumented: bool | None = None,
+    revision: bool | None = None,
+    count: LevelCount | None = None,
+    names: tuple[str, ...] = (),
+) -> SurgicalFact:
+    say = phrases(reading)
+    return SurgicalFact(
+        origin, "", say, "D", "words of the record", COMPANION, surgery_class, region, fusion, approach, technique,
+        instrumented, revision, None, count, names, False, say, origin,
+    )  # fmt: skip
+
+
+def phrases(reading: TextReading) -> str:
+    """Give the phrases and what they were taken for, as one piece of a sentence."""
+    return ", ".join(f"{words!r} read as {meaning}" for words, meaning in reading.phrases) or "nothing recognised"
