@@ -27,6 +27,8 @@ from cds_service.knowledge.yaml_text import PathKey, TextFile, read_yaml_text
 REQUIRED_NUMBERS = {
     "staged_fusion_days": "days",
     "old_operation_weeks": "weeks",
+    "same_operation_days": "days",
+    "healed_operation_weeks": "weeks",
     "programme_size": "exercises",
     "max_cards": "cards",
     "in_progress_post_op_day": "days",

@@ -17,7 +17,6 @@ from cds_service.knowledge.overlay import lay_over, read_overlay
 from cds_service.knowledge.protocols import load_protocols
 from cds_service.knowledge.sources import load_sources
 from cds_service.knowledge.surgery import load_surgery
-from cds_service.knowledge.words import load_words
 
 _READ_SUFFIXES = (".yaml", ".csv")
 
@@ -115,7 +114,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     path = load_clinical_path(folder, sources, faults)
     protocols = load_protocols(folder, exercises, sources, faults)
     order_content = load_order_content(folder, protocols, sources, faults)
-    surgery = replace(load_surgery(folder, faults), words=load_words(folder / "words", faults))
+    surgery = load_surgery(folder, faults)
     tables = dict(notes.tables)
     if order_content is not None and order_content.governance is not None:
         tables["orders.yaml"] = order_content.governance
