@@ -113,7 +113,8 @@ class Hook:
 
     *hook_version* is that of the published hook definition (rule D2). *drafts* names the context field that holds
     draft resources to compare with our advice, None where the hook brings none. *extra_kinds* are kinds of data
-    (words of intake/prefetch.py) that this service looks at beside those the rules ask for.
+    (words of intake/prefetch.py) that this service looks at beside those the rules ask for: by default the existing orders,
+    so that nothing is offered twice.
     """
 
     id: str
@@ -123,4 +124,4 @@ class Hook:
     description: str
     context: type[Schema]
     drafts: str | None = None
-    extra_kinds: tuple[str, ...] = ()
+    extra_kinds: tuple[str, ...] = ("orders",)

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from cds_service.patient.record import Order
 
-_REQUESTER = re.compile(r"(Practitioner|PractitionerRole)/[A-Za-z0-9.\-]{1,64}\Z")
+# FHIR ids end at 64 characters and know no underscore; servers in the field are freer, and their users order too.
+_REQUESTER = re.compile(r"(Practitioner|PractitionerRole)/[A-Za-z0-9._\-]{1,128}\Z")
 ORDER_PROFILES = ("pa", "us-core", "cpg-proposal", "r5")
 
 

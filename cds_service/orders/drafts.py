@@ -29,7 +29,7 @@ def change_draft(
     has no id to update by.
     """
     reference = f"{resource.get('resourceType')}/{resource.get('id')}"
-    if not is_reference(reference):
+    if not isinstance(resource.get("id"), str) or not is_reference(reference):
         return None
     changed = copy.deepcopy(dict(resource))
     for key, value in changes.items():

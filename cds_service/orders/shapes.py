@@ -37,7 +37,7 @@ PROFILES: Mapping[tuple[str, str], str] = {
     ("cpg-proposal", "ServiceRequest"): "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-servicerequest",
     ("cpg-proposal", "referral"): "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-servicerequest",
 }
-_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}\Z")
+_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9._\-]{1,128}\Z")
 
 
 def concept(system: str, code: str, display: str, text: str | None = None) -> Resource:
