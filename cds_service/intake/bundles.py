@@ -67,6 +67,8 @@ class Page:
     outcomes: list[OperationOutcome] = field(default_factory=list)
     other_types: set[str] = field(default_factory=set)
     size_bytes: int = 0
+    is_observations: bool = False
+    """Told of strictly decoded pages only: every entry is an Observation."""
     bodies: dict[int, dict] = field(default_factory=dict)
     """Whole resources as received, by entry, for the types an order can be updated from."""
 
@@ -148,6 +150,7 @@ def _sorted_out(page: Page, body: bytes | Raw) -> Page:
     """Look at what a strictly decoded page holds besides plain resources, and fetch what needs a second look."""
     kinds = {type(entry.resource) for entry in page.entries}
     if kinds <= _PLAIN:
+        page.is_observations = kinds == {shapes.Observation}
         return page
     if Bundle in kinds or kinds & _WHOLE:
         return _open_kindly(body, page.root)

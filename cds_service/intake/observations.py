@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import overload
 
+from msgspec import Raw
+
 from cds_service.intake import shapes
-from cds_service.intake.dates import read_period, read_timing, read_when
+from cds_service.intake.dates import order_keys, read_period, read_timing, read_when
 from cds_service.intake.mend import Faults, read_part
 from cds_service.patient.codes import CodeKey, code_key
 from cds_service.patient.record import Coding, Component, Concept, Observation, Quantity, When
@@ -26,7 +28,7 @@ _NOT_COMPARED = (
 class LazyObservations:
     """The interface of patient/record.Observations over decoded, not yet converted resources.
 
-    *name* gives the reference of the resource at a position. What `coded` and `all` return converts an Observation when it
+    *name* gives the reference of a resource that has no id, by its position. What `coded` and `all` return converts an Observation when it
     is looked at, newest first, so looking at the newest of a thousand costs one conversion.
     """
 
@@ -36,6 +38,7 @@ class LazyObservations:
         self._zone = zone
         self._index: dict[CodeKey, list[int]] | None = None
         self._asked: dict[frozenset[CodeKey], NewestFirst] = {}
+        self._convert = _Converter(zone).convert
         self._converted: dict[int, Observation] = {}
         self._everything: NewestFirst | None = None
         self._worded: NewestFirst | None = None
@@ -72,7 +75,9 @@ class LazyObservations:
         """Give the Observation at *position* of the record, converted at most once."""
         found = self._converted.get(position)
         if found is None:
-            found = read_observation(self._resources[position], self._name(position), self._zone)
+            resource = self._resources[position]
+            name = f"Observation/{resource.id}" if resource.id else self._name(position)
+            found = self._convert(resource, name)
             self._converted[position] = found
         return found
 
@@ -103,12 +108,14 @@ class LazyObservations:
         """Order by day, then moment, newest first; undated last; equal ones as recorded."""
         if len(positions) < 2:
             return positions
-        resources = self._resources
+        resources = [self._resources[position] for position in positions]
+        keys: Sequence[object]
         try:
-            keys: dict[int, object] = {one: _exact(resources[one].effective_date_time) for one in positions}
-        except (TypeError, ValueError, OverflowError):
-            keys = {one: _time_key(_when(resources[one], self._zone)) for one in positions}
-        return sorted(positions, key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
+            keys = order_keys([resource.effective_date_time for resource in resources])
+        except ValueError:
+            keys = [_time_key(_when(resource, self._zone)) for resource in resources]
+        order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
+        return [positions[number] for number in order]
 
 
 class NewestFirst(Sequence[Observation]):
@@ -155,23 +162,78 @@ class NewestFirst(Sequence[Observation]):
         return f"<{len(self)} Observations, newest first>"
 
 
-def read_observation(resource: shapes.Observation, reference: str, zone: tzinfo) -> Observation:
-    """Convert one Observation. A field that cannot be read is None, as if not recorded."""
-    unread: Faults = []
-    value, absent = _value(resource)
-    return Observation(
-        reference=reference,
-        status=resource.status,
-        code=read_concept(resource.code),
-        when=_when(resource, zone),
-        value=value,
-        absent_reason=absent,
-        components=tuple(_component(part) for part in resource.component),
-        category=read_concepts(resource.category, "category", unread),
-        interpretation=read_concepts(resource.interpretation, "interpretation", unread),
-        body_site=next(iter(read_concepts(resource.body_site, "bodySite", unread)), None),
-        notes=read_notes(resource.note, "note", unread),
-    )
+class _Converter:
+    """Turns decoded Observations into ours. Concepts that recur, as most do in a chart, are made once for each record."""
+
+    def __init__(self, zone: tzinfo):
+        self._zone = zone
+        self._concepts: dict[tuple[str | None, ...], Concept] = {}
+        self._fields: dict[bytes, tuple[Concept, ...]] = {}
+
+    def convert(self, resource: shapes.Observation, reference: str) -> Observation:
+        """Convert one Observation. A field that cannot be read is as if it were not recorded."""
+        value, absent = self._value(resource)
+        site = self._many(resource.body_site)
+        return Observation(
+            reference,
+            resource.status,
+            self._concept(resource.code),
+            _when(resource, self._zone),
+            value,
+            absent,
+            tuple(map(self._component, resource.component)) if resource.component else (),
+            self._many(resource.category),
+            self._many(resource.interpretation),
+            site[0] if site else None,
+            read_notes(resource.note, "note", []) if resource.note else (),
+        )
+
+    def _concept(self, concept: shapes.Concept) -> Concept:
+        codings = concept.coding
+        if len(codings) != 1:
+            return read_concept(concept)
+        coding = codings[0]
+        key = (coding.system, coding.code, coding.display, concept.text)
+        found = self._concepts.get(key)
+        if found is None:
+            found = self._concepts[key] = read_concept(concept)
+        return found
+
+    def _many(self, raw: Raw) -> tuple[Concept, ...]:
+        if not raw:
+            return ()
+        written = bytes(raw)
+        found = self._fields.get(written)
+        if found is None:
+            found = self._fields[written] = read_concepts(raw, "", [])
+        return found
+
+    def _component(self, part: shapes.Component) -> Component:
+        value, absent = self._value(part)
+        return Component(self._concept(part.code), value, absent)
+
+    def _value(
+        self, given: shapes.Observation | shapes.Component
+    ) -> tuple[Quantity | Concept | str | bool | None, Concept | None]:
+        """Give the value and why it is absent; a kind of value that we do not compare is absent for that reason."""
+        absent = self._concept(given.data_absent_reason) if given.data_absent_reason is not None else None
+        quantity = given.value_quantity
+        if quantity is not None and quantity.value is not None:
+            return Quantity(quantity.value, quantity.unit, quantity.code, quantity.comparator), absent
+        if given.value_codeable_concept is not None:
+            return self._concept(given.value_codeable_concept), absent
+        if given.value_string is not None:
+            return given.value_string, absent
+        if given.value_boolean is not None:
+            return given.value_boolean, absent
+        if given.value_integer is not None:
+            return Quantity(given.value_integer), absent
+        if isinstance(given, shapes.Observation) and (given.value_date_time or given.value_time):
+            return given.value_date_time or given.value_time, absent
+        if absent is None:
+            kind = next((words for name, words in _NOT_COMPARED if getattr(given, name, None)), None)
+            absent = Concept(text=f"recorded as a {kind}, which is not compared") if kind else None
+        return None, absent
 
 
 def read_concept(concept: shapes.Concept) -> Concept:
@@ -186,47 +248,16 @@ def read_concept(concept: shapes.Concept) -> Concept:
     )
 
 
-def read_concepts(raw: shapes.Raw, place: str, faults: Faults) -> tuple[Concept, ...]:
+def read_concepts(raw: Raw, place: str, faults: Faults) -> tuple[Concept, ...]:
     """Read a field of concepts kept as Raw, be it one or many; concepts that say nothing are left out."""
     found = read_part(raw, list[shapes.Concept], place, faults) or ()
     return tuple(concept for concept in map(read_concept, found) if concept.codings or concept.text)
 
 
-def read_notes(raw: shapes.Raw, place: str, faults: Faults) -> tuple[str, ...]:
+def read_notes(raw: Raw, place: str, faults: Faults) -> tuple[str, ...]:
     """Read the texts of annotations."""
     found = read_part(raw, list[shapes.Annotation], place, faults) or ()
     return tuple(note.text for note in found if note.text)
-
-
-def _component(part: shapes.Component) -> Component:
-    value, absent = _value(part)
-    return Component(read_concept(part.code), value, absent)
-
-
-def _value(
-    given: shapes.Observation | shapes.Component,
-) -> tuple[Quantity | Concept | str | bool | None, Concept | None]:
-    """Give the value and why it is absent; a kind of value that we do not compare is absent for that reason."""
-    absent = read_concept(given.data_absent_reason) if given.data_absent_reason is not None else None
-    quantity = given.value_quantity
-    if quantity is not None and quantity.value is not None:
-        return Quantity(quantity.value, quantity.unit, quantity.code, quantity.comparator), absent
-    if given.value_codeable_concept is not None:
-        return read_concept(given.value_codeable_concept), absent
-    if given.value_string is not None:
-        return given.value_string, absent
-    if given.value_boolean is not None:
-        return given.value_boolean, absent
-    if given.value_integer is not None:
-        return Quantity(given.value_integer), absent
-    for name in ("value_date_time", "value_time"):
-        text = getattr(given, name, None)
-        if text is not None:
-            return text, absent
-    if absent is None:
-        kind = next((words for name, words in _NOT_COMPARED if getattr(given, name, None)), None)
-        absent = Concept(text=f"recorded as a {kind}, which is not compared") if kind else None
-    return None, absent
 
 
 def _when(resource: shapes.Observation, zone: tzinfo) -> When | None:
@@ -238,16 +269,6 @@ def _when(resource: shapes.Observation, zone: tzinfo) -> When | None:
     if resource.effective_timing is not None:
         return read_timing(resource.effective_timing, zone)
     return None
-
-
-def _exact(text: str | None) -> float:
-    """Give the moment of a full dateTime with a zone, in seconds; raises where the text is anything else."""
-    if text is None or len(text) < 17 or not text[4] == text[7] == "-":
-        raise ValueError
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError
-    return moment.timestamp()
 
 
 def _time_key(when: When | None) -> tuple[int, float]:

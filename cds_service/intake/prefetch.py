@@ -344,6 +344,7 @@ class _Reading:
     answer_bytes: int = 0
     seconds: float = 0.0
     is_done: bool = False
+    bug: Exception | None = None
 
 
 class _Budget:
@@ -393,6 +394,8 @@ def _read_all(
 
 
 def _settle(task: _Task, reading: _Reading, seconds: float) -> None:
+    if reading.bug is not None:
+        raise reading.bug
     pages = list(reading.pages)
     failure = reading.failure if reading.is_done else f"no answer within {seconds:g} seconds"
     task.answer_bytes, task.seconds = reading.answer_bytes, reading.seconds if reading.is_done else seconds
@@ -439,9 +442,8 @@ def _read_task(
         reading.failure = failure.reason
     except OutboundRefused as refusal:
         reading.failure = f"refused: {refusal.reason}"
-    except Exception:
-        reading.failure = "an error of this service"
-        raise
+    except Exception as error:  # a bug of ours: carried over to the caller's thread, which raises it
+        reading.bug = error
     finally:
         reading.seconds = server.clock() - began
         reading.is_done = True

@@ -163,8 +163,7 @@ class _Reader:
     def add(self, page: Page, types: tuple[type, ...] | None) -> None:
         """Take the page's resources of *types* (None: of every type)."""
         self.unreadable += page.unreadable
-        kinds = {type(entry.resource) for entry in page.entries}
-        if kinds == {shapes.Observation}:
+        if page.is_observations:
             if types is None or shapes.Observation in types:
                 self.observations.append((page, page.entries, None))
             return
