@@ -152,13 +152,13 @@ def _sorted_out(page: Page, body: bytes | Raw) -> Page:
     if kinds <= _PLAIN:
         page.is_observations = kinds == {shapes.Observation}
         return page
-    if Bundle in kinds or kinds & _WHOLE:
+    if Bundle in kinds or kinds & _WHOLE or type(None) in kinds:
         return _open_kindly(body, page.root)
     page.outcomes = [entry.resource for entry in page.entries if isinstance(entry.resource, OperationOutcome)]
     kept = [
         (entry, page.places[number] if page.places is not None else f"entry[{number}].resource")
         for number, entry in enumerate(page.entries)
-        if entry.resource is not None and not isinstance(entry.resource, OperationOutcome)
+        if not isinstance(entry.resource, OperationOutcome)
     ]
     page.entries = [entry for entry, _ in kept]
     page.places = [place for _, place in kept]

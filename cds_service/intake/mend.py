@@ -151,7 +151,7 @@ def _text(value: Any, place: str, faults: Faults) -> Any:
 def _number(value: Any, place: str, faults: Faults) -> Any:
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         value = float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         return float(value)
     faults.append((place, "a number"))
     return _LEFT_OUT
@@ -183,9 +183,16 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _finite(value: Any) -> Any:
     """Turn NaN and infinities into null and giant integers into floats, so that the value can be written again."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, int | float) and not _is_finite(value):
         return None
     if isinstance(value, int) and abs(value) >= _GIANT:
         return float(value)

@@ -5,7 +5,7 @@ Reads R4, R4B and R5. Decides nothing clinical: status, doubt and contradiction 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
@@ -138,6 +138,7 @@ class _Found:
     resource: shapes.Shape
     reference: str
     place: str
+    number: int = 0
     url: str | None = None
     body: dict | None = None
 
@@ -157,6 +158,7 @@ class _Reader:
     unreadable: list[Unreadable] = field(default_factory=list)
     patient_names: set[str] = field(default_factory=set)
     birth: When | None = None
+    count: int = 0
 
     # -- taking in -----------------------------------------------------------------------------------------------
 
@@ -176,9 +178,9 @@ class _Reader:
                 observations.append(number)
                 continue
             place = page.place(number)
-            self.found.setdefault(kind, []).append(
-                _Found(entry.resource, _reference(entry, place), place, entry.full_url, page.bodies.get(number))
-            )
+            self.count += 1
+            one = _Found(entry.resource, _reference(entry, place), place, self.count, entry.full_url, page.bodies.get(number))
+            self.found.setdefault(kind, []).append(one)
         if observations:
             self.observations.append((page, [page.entries[number] for number in observations], observations))
 
@@ -243,7 +245,7 @@ class _Reader:
         return tuple(self._procedure(one) for one in self._own(shapes.Procedure))
 
     def orders(self, types: tuple[type, ...]) -> tuple[Order, ...]:
-        found = sorted((one for kind in types for one in self._own(kind)), key=lambda one: one.place)
+        found = sorted((one for kind in types for one in self._own(kind)), key=lambda one: one.number)
         return tuple(self._order(one) for one in found)
 
     def _observations(self) -> LazyObservations:
@@ -451,7 +453,7 @@ class _Reader:
             instantiates=_instantiates(shape, faults),
             notes=(
                 *read_notes(shape.note, "note", faults),
-                *_texts(read_part(shape.patient_instruction, list[_Said], "patientInstruction", [])),
+                *_instructions(shape.patient_instruction, faults),
             ),
             do_not_perform=bool(shape.do_not_perform),
             resource=one.body,
@@ -718,7 +720,7 @@ class _Contained(shapes.Shape):
 
 
 class _Said(shapes.Shape):
-    """R5 says patientInstruction in an object."""
+    """One of R5's patient instructions."""
 
     instruction_markdown: str | None = None
 
@@ -804,5 +806,9 @@ def _instantiates(shape: shapes.Shape, faults: Faults) -> tuple[str, ...]:
     )
 
 
-def _texts(said: list[_Said] | None) -> Iterator[str]:
-    return (one.instruction_markdown for one in said or () if one.instruction_markdown)
+def _instructions(raw: Raw, faults: Faults) -> tuple[str, ...]:
+    """Read instructions for the patient: one text in R4, objects in R5."""
+    if bytes(raw)[:1] == b'"':
+        return (read_part(raw, str, "patientInstruction", faults),)
+    said = read_part(raw, list[_Said], "patientInstruction", faults) or ()
+    return tuple(one.instruction_markdown for one in said if one.instruction_markdown)
