@@ -92,12 +92,15 @@ def osteoporosis() -> Alert:
 
 
 def some_unknown() -> tuple[Unknown, ...]:
+    """In the words of cards/safety."""
     return (
-        Unknown("RF10", "no temperature in the last 24 h", "temperature", "vital signs of the last 24 h"),
-        Unknown("RF18", "no heart rate in the last 24 h", "heart rate", "vital signs of the last 24 h"),
-        Unknown("RF20", "no respiratory rate in the last 24 h", "respiratory rate", "vital signs of the last 24 h"),
-        Unknown("RF22", "no pain score in the last 7 days", "pain score of the last 7 days"),
-        Unknown("RF16", "no INR", "INR", None, matters=False),
+        Unknown("RF02", "the problem list could not be had", "New weakness could not be checked; test leg and arm power before any exercise."),
+        Unknown("RF10", "no temperature in the last 24 h", "No temperature in the last 24 hours.", "vital signs"),
+        Unknown("RF18", "no heart rate in the last 24 h", "No heart rate in the last 24 hours.", "vital signs"),
+        Unknown("RF07", "no heart rate in the last 24 h", "Breathing, pulse and oxygen could not be checked together.", "vital signs"),
+        Unknown("RF22", "no pain score in the last 7 days", "No pain score in the last 7 days."),
+        Unknown("RF45", "no level", "The number of levels is not recorded."),
+        Unknown("RF16", "no INR", "No INR in the last 7 days.", "blood tests", matters=False),
     )
 
 

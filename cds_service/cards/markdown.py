@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cds_service.patient.chart_text import one_line
 
@@ -35,6 +36,12 @@ def plain(text: str | None, limit: int = 400) -> str:
     line = readable(one_line(text, limit))
     line = _AUTOLINK.sub(lambda found: _broken(found.group()), line)
     return line.translate(_SIGNS)
+
+
+@lru_cache(maxsize=4096)
+def fixed(text: str, limit: int = 400) -> str:
+    """Give `plain` of a text of our own knowledge, rendered once.  Never for chart text: a cache outlives a call."""
+    return plain(text, limit)
 
 
 def _broken(address: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds_service.cards.card import SUMMARY_LIMIT, CardSource, Coding
-from cds_service.cards.markdown import plain, readable
-from cds_service.clinical.advice import Advice, Unknown
+from cds_service.cards.markdown import fixed, plain, readable
+from cds_service.clinical.advice import Advice, Alert, Unknown
 from cds_service.knowledge.canonical import CARD_TOPICS, topic_system
 from cds_service.knowledge.model import Knowledge, Source
-from cds_service.patient.chart_text import one_line
+from cds_service.orders.words import lower_first
+from cds_service.patient.chart_text import known_line, one_line
 from cds_service.patient.finding import Evidence
 
 _NON_ADHERENCE = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
@@ -40,6 +42,11 @@ _REASONS_BY_KIND = {
         "expert-contradicts", "risk-benefit-ratio", "patient-contraindication", "action-completed", "need-more-info",
     ),
 }  # fmt: skip
+
+
+# The two ways in which cards/safety says that a question could not be asked.
+_NONE_IN_SPAN = re.compile(r"No (?P<what>[^;.]+?) in the last (?P<span>[^;.]+)(?:; (?P<todo>[^.]+))?\.?\Z")
+_NOT_CHECKED = re.compile(r"(?P<what>[^;.]+?) could not be checked(?: together)?(?:; (?P<todo>[^.]+))?\.?\Z")
 
 
 def summary(first: str, *more: str) -> str:
@@ -84,6 +91,24 @@ def facts(evidence: Iterable[Evidence], most: int = 3, beside: str = "") -> list
     return found
 
 
+def alert_text(alert: Alert, also: str = "") -> str:
+    """Give what an alert says, as Markdown, with every value and time that its sentence does not hold already.
+
+    *also* is told in the same bracket (the rule's id).
+    """
+    say = (alert.say or alert.because).rstrip(".")
+    if say.lower().startswith(alert.title.lower()) and len(say) > len(alert.title):
+        say = say[len(alert.title) :].lstrip(" :")
+    missing = [one for one in alert.evidence if not _holds(say, one)]
+    beside = [plain(one, 240) for one in facts(missing, beside=alert.title)] + ([plain(also, 40)] if also else [])
+    return plain(say, 400) + (f" ({'; '.join(beside)})" if beside else "") + "."
+
+
+def _holds(say: str, evidence: Evidence) -> bool:
+    named = (evidence.value or evidence.what) in say
+    return named and (not evidence.date or evidence.date[:10] in say)
+
+
 def card_source(knowledge: Knowledge, advice: Advice, keys: Iterable[str], kind: str, base: str) -> CardSource:
     """Give the guideline or trial that carries the advice: the best citable of *keys*, grade A before B before C.
 
@@ -104,7 +129,7 @@ def card_source(knowledge: Knowledge, advice: Advice, keys: Iterable[str], kind:
 def source_label(source: Source) -> str:
     """Give "Oestergaard et al. 2012: Early vs late start of rehab after lumbar fusion"."""
     year = "" if source.year in ("", "n.d.") else f" {source.year}"
-    return one_line(f"{source.author}{year}: {source.title}", 160)
+    return known_line(f"{source.author}{year}: {source.title}", 160)
 
 
 def cited(knowledge: Knowledge, keys: Iterable[str], most: int = 2) -> str:
@@ -113,7 +138,7 @@ def cited(knowledge: Knowledge, keys: Iterable[str], most: int = 2) -> str:
     shown = []
     for source in found[:most]:
         year = "" if source.year in ("", "n.d.") else f" {source.year}"
-        shown.append(plain(f"{source.author}{year}", 80))
+        shown.append(fixed(f"{source.author}{year}", 80))
     return "; ".join(shown)
 
 
@@ -123,19 +148,37 @@ def override_reasons(kind: str) -> tuple[Coding, ...]:
 
 
 def could_not_check(unknown: Iterable[Unknown]) -> list[str]:
-    """Give what the record could not answer, as plain text: one phrase a group, and only gaps that matter."""
-    groups: dict[str, list[Unknown]] = {}
+    """Give what the record could not answer, as plain text without full stops, compactly, and only what matters.
+
+    "No temperature in the last 24 hours" and its like are told together, as one row for each span of time; what the
+    rules say beside them about the same group is left to `explain`.
+    """
+    spans: dict[str, list[str]] = {}
+    rest: list[tuple[str | None, str]] = []
+    groups_told: set[str] = set()
     for one in unknown:
-        if one.matters:
-            groups.setdefault(one.group or one.rule, []).append(one)
-    told = []
-    for key, members in groups.items():
-        if len(members) == 1 or members[0].group is None:
-            told.append(members[0].say.rstrip("."))
+        if not one.matters:
+            continue
+        found = _NONE_IN_SPAN.match(one.say)
+        if found:
+            todo = f"; {found['todo']}" if found["todo"] else ""
+            spans.setdefault(found["span"] + todo, []).append(found["what"])
+            groups_told.add(one.group or "")
         else:
-            says = list(dict.fromkeys(one.say.rstrip(".") for one in members))
-            told.append(says[0] if len(says) == 1 else f"{key}: {', '.join(says)}")
+            rest.append((one.group, one.say))
+    told = [f"{', '.join(dict.fromkeys(whats))} (none in the last {span})" for span, whats in spans.items()]
+    for group, say in rest:
+        if group is None or group not in groups_told:
+            told.append(_unchecked(say))
     return list(dict.fromkeys(told))
+
+
+def _unchecked(say: str) -> str:
+    found = _NOT_CHECKED.match(say)
+    if found is None:
+        return say.rstrip(".")
+    todo = f" ({found['todo']})" if found["todo"] else ""
+    return lower_first(found["what"]) + todo
 
 
 def evidence_as_json(evidence: Iterable[Evidence]) -> list[dict[str, str]]:
@@ -154,4 +197,4 @@ def draft_line(advice: Advice) -> str:
     """Give the line that draft knowledge must carry, "" where everything was signed."""
     if not advice.draft_knowledge:
         return ""
-    return f"Draft knowledge {plain(advice.knowledge_version, 30)}, not yet signed off by a clinician."
+    return f"Draft knowledge {fixed(advice.knowledge_version, 30)}, not yet signed off by a clinician."

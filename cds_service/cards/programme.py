@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cds_service.cards.card import EXTENSION_KEY, Card
-from cds_service.cards.markdown import plain, table
+from cds_service.cards.markdown import fixed, plain, table
 from cds_service.cards.phrases import (
-    card_source, could_not_check, draft_line, evidence_as_json, fact, override_reasons, summary,
+    alert_text, card_source, could_not_check, draft_line, evidence_as_json, fact, override_reasons, summary,
 )  # fmt: skip
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
 from cds_service.clinical.operation import Basis
@@ -105,7 +105,7 @@ def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offer
     parts = [f"**{_heading(advice, plans)}**"]
     parts += [_instruction(advice)] if advice.surgeon_instructions else []
     if advice.programme:
-        rows = [(plain(exercise_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
+        rows = [(fixed(exercise_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
         parts.append(table(("Exercise", "Dose"), rows))
     parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers)))
     footer = ["The surgeon's own instruction overrides this list.", draft_line(advice)]
@@ -116,7 +116,7 @@ def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offer
 def _heading(advice: Advice, plans: tuple[Plan, ...]) -> str:
     refusal = order_refusal(advice)
     if refusal:
-        return f"To agree with the surgeon first: {plain(lower_first(refusal.split(': ')[0]), 200)}"
+        return f"To agree with the surgeon first: {fixed(lower_first(refusal.split(': ')[0]), 200)}"
     if advice.effect is Effect.BASELINE_ONLY:
         return "Now: the baseline set only, while the alert stands"
     if len(plans) > 1:
@@ -124,7 +124,7 @@ def _heading(advice: Advice, plans: tuple[Plan, ...]) -> str:
     plan = plans[0]
     if plan.phase is None:
         return "Now"
-    return f"Now, {weeks_text(plan.phase)}: {plain(plan.phase.goal, 200)}"
+    return f"Now, {weeks_text(plan.phase)}: {fixed(plan.phase.goal, 200)}"
 
 
 def _instruction(advice: Advice) -> str:
@@ -134,7 +134,7 @@ def _instruction(advice: Advice) -> str:
 
 def _dose(one: Allowed) -> str:
     """The dose without its remarks; the full sentence stands in `explain`."""
-    dose = plain(one.dose.split("; ")[0], 200)
+    dose = fixed(one.dose.split("; ")[0], 200)
     return f"{dose} ({plain(one.caution, 160)})" if one.caution else dose
 
 
@@ -145,7 +145,7 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
         if plan.operation.basis in (Basis.TEXT, Basis.CONFLICTING) or plan.operation.alternatives:
             yield "**Operation to confirm:** " + _doubt(plan) + "."
     for alert in _quiet(advice):
-        yield f"**{plain(alert.title, 100)}:** {_quiet_text(alert)}"
+        yield f"**{plain(alert.title, 100)}:** {alert_text(alert, alert.rule)}"
     named = {alert.rule for alert in advice.alerts}
     modifiers = list(dict.fromkeys(one.say for one in advice.modifiers if one.rule not in named))
     if modifiers:
@@ -162,14 +162,14 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
     clearance = [one.exercise for one in advice.clearance]
     if clearance:
         yield "**Needs the surgeon's clearance:** " + _names(knowledge, clearance, _NAMES_IN_A_GROUP) + "."
-    limits = list(dict.fromkeys(plain(say, 240).rstrip(".") for plan in plans for _, say in plan.restrictions))
+    limits = list(dict.fromkeys(fixed(say, 240).rstrip(".") for plan in plans for _, say in plan.restrictions))
     if limits:
         yield "**Limits this week:** " + "; ".join(limits) + "."
     for plan in plans:
         if plan.next_test is not None and not _no_progress(advice):
             week = f", week {plan.next_test.week}" if plan.next_test.week is not None else ""
             after = f" ({operation_name(plan.protocol)})" if len(plans) > 1 else ""
-            yield f"**Next step{week}{after}:** {plain(plan.next_test.say, 400).rstrip('.')}."
+            yield f"**Next step{week}{after}:** {fixed(plan.next_test.say, 400).rstrip('.')}."
     unchecked = [*could_not_check(advice.unknown), *_not_usable(advice)]
     if unchecked:
         yield f"**Could not check:** {plain('; '.join(unchecked), 700)}."
@@ -205,11 +205,6 @@ def _quiet(advice: Advice) -> list[Alert]:
         for one in advice.alerts
         if one.severity is Severity.INFO and one.effect is not Effect.INFO or one.severity is Severity.INFO and one.say
     ]
-
-
-def _quiet_text(alert: Alert) -> str:
-    seen = fact(alert.evidence[0], beside=alert.title) if alert.evidence else alert.because
-    return f"{plain(alert.say or alert.do, 300).rstrip('.')} ({plain(seen, 160)}; {plain(alert.rule, 20)})."
 
 
 def _patient_specific(advice: Advice) -> list[Withheld]:
@@ -256,5 +251,5 @@ def _not_usable(advice: Advice) -> list[str]:
 
 
 def _names(knowledge: Knowledge, exercises: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(plain(short_exercise_name(knowledge, one), 80) for one in exercises[:most])
+    shown = ", ".join(fixed(short_exercise_name(knowledge, one), 80) for one in exercises[:most])
     return f"{shown} + {len(exercises) - most} more" if len(exercises) > most else shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_service.cards.card import EXTENSION_KEY, Card
 from cds_service.cards.markdown import plain
 from cds_service.cards.phrases import (
-    card_source, cited, could_not_check, draft_line, evidence_as_json, fact, facts, override_reasons, summary,
+    alert_text, card_source, cited, could_not_check, draft_line, evidence_as_json, fact, override_reasons, summary,
 )  # fmt: skip
 from cds_service.clinical.advice import Advice, Alert, Plan
 from cds_service.knowledge.model import EFFECT_ORDER, SEVERITY_ORDER, Effect, Knowledge, Severity
@@ -105,13 +105,10 @@ def _detail(advice: Advice, knowledge: Knowledge, alerts: tuple[Alert, ...], not
 
 
 def _alert(alert: Alert, knowledge: Knowledge) -> str:
-    seen = "; ".join(plain(one, 240) for one in facts(alert.evidence, beside=alert.title))
-    lines = [f"- **{plain(alert.title, 120)}**{': ' + seen if seen else ''}"]
+    lines = [f"- **{plain(alert.title, 120)}:** {alert_text(alert)}"]
     if alert.do:
         lines.append(f"  - **Do:** {plain(alert.do, 400)}")
-    if alert.say and alert.say.rstrip(".") not in (alert.title.rstrip("."), alert.do.rstrip(".")):
-        lines.append(f"  - {plain(alert.say, 400)}")
-    why = f"{plain(alert.because, 400)} ({plain(alert.rule, 20)}, {alert.severity.value})"
+    because = "" if alert.because in alert.say else plain(alert.because, 400).rstrip(".") + " "
     by = cited(knowledge, alert.sources)
-    lines.append(f"  - Why: {why}{'; source: ' + by if by else ''}")
+    lines.append(f"  - Why: {because}({plain(alert.rule, 20)}, {alert.severity.value}){'; source: ' + by if by else ''}")
     return "\n".join(lines)

@@ -24,7 +24,7 @@ from cds_service.orders.shapes import (
 from cds_service.orders.suggestion import Action, Suggestion
 from cds_service.orders.timing import next_gate, phase_span, week_starts
 from cds_service.orders.words import exercise_name, lower_first, operation_name, operation_text, weeks_text
-from cds_service.patient.chart_text import one_line
+from cds_service.patient.chart_text import known_line, one_line
 
 _NO_PROGRAMME = (Effect.STOP_ALL, Effect.BASELINE_ONLY)
 _URGENT = {Severity.CRITICAL: "stat", Severity.WARNING: "urgent"}
@@ -143,6 +143,7 @@ class _Made:
         self.call = call
         self.card = card
         self.plans = advice.plans
+        self.operations = " and ".join(operation_text(plan) for plan in advice.plans)
 
     def existing(self, kind: str) -> Existing | None:
         return find_existing(self.call.orders, kind, self.content, self.advice.on)
@@ -160,7 +161,7 @@ class _Made:
         plan_id, request_id = part_id(self.card, "care-plan"), part_id(self.card, "home-programme")
         start, end = phase_span(self.plans)
         span = period(start, end)
-        title = f"Exercise programme: {self._operations()}, {self._weeks()}"
+        title = f"Exercise programme: {self.operations}, {self._weeks()}"
         plan = care_plan(
             self.call, plan_id, title, self._plan_lines(), self._canonicals(HOME_PROGRAMME), span, goals,
             [f"ServiceRequest/{request_id}"],
@@ -179,7 +180,7 @@ class _Made:
 
     def referral(self) -> list[Action]:
         supervised = [
-            f"Supervised only: {self._name(one)} ({one_line(one.dose, 120)})" for one in self.advice.supervised
+            f"Supervised only: {self._name(one)} ({known_line(one.dose, 120)})" for one in self.advice.supervised
         ]
         refusal = order_refusal(self.advice)
         if refusal:
@@ -189,11 +190,11 @@ class _Made:
             start = self.advice.on
         request = service_request(
             self.call, "referral", part_id(self.card, "referral"),
-            concept(SNOMED, "410158009", "Assessment for physical therapy", f"Physiotherapy after {self._operations()}"),
+            concept(SNOMED, "410158009", "Assessment for physical therapy", f"Physiotherapy after {self.operations}"),
             self._canonicals(REFER_PHYSIOTHERAPY), self._rationale(), self._reason(), self._supporting(),
             period=period(start, end), details=supervised,
         )  # fmt: skip
-        return [Action("create", f"Refer to physiotherapy after {self._operations()}", request)]
+        return [Action("create", f"Refer to physiotherapy after {self.operations}", request)]
 
     def consultation(self) -> list[Action]:
         why = order_refusal(self.advice) or "the programme needs the surgeon's agreement"
@@ -214,7 +215,7 @@ class _Made:
             self.call, "referral", part_id(self.card, "evaluation"),
             concept(SNOMED, "11429006", "Consultation", f"Urgent evaluation: {titles}"),
             self._canonicals(URGENT_EVALUATION), rationale,
-            {"text": f"{titles} after {self._operations() or 'spine surgery'}"},
+            {"text": f"{titles} after {self.operations or 'spine surgery'}"},
             [*self._procedures(), *(one for one in facts if not one.startswith("Condition/"))],
             conditions=[one for one in facts if one.startswith("Condition/")],
             priority=_URGENT.get(worst.severity, "urgent"), occurs_on=moment(self.call),
@@ -235,8 +236,8 @@ class _Made:
             self.call, "referral", part_id(self.card, "follow-up"),
             concept(SNOMED, "390906007", "Follow-up encounter", f"Follow-up at week {test.week}: {operation_text(plan)}"),
             self._canonicals(FOLLOW_UP),
-            f"Phase gate {test.from_phase} to {test.to_phase} at week {test.week}: {one_line(test.say, 400)}",
-            self._reason(), self._procedures(), occurs_on=day.isoformat(), details=[one_line(test.say, 400)],
+            f"Phase gate {test.from_phase} to {test.to_phase} at week {test.week}: {known_line(test.say, 400)}",
+            self._reason(), self._procedures(), occurs_on=day.isoformat(), details=[known_line(test.say, 400)],
         )  # fmt: skip
         return [Action("create", f"Request the follow-up on {day.isoformat()} (week {test.week})", request)]
 
@@ -265,8 +266,8 @@ class _Made:
                 target = goal_target(
                     number.measure, number.measure_display, number.value, number.unit_text, number.unit, due
                 )
-                yield one_line(number.say, 200), target
-            yield one_line(f"{operation_name(plan.protocol)}, {weeks_text(plan.phase)}: {plan.phase.goal}", 300), None
+                yield known_line(number.say, 200), target
+            yield known_line(f"{operation_name(plan.protocol)}, {weeks_text(plan.phase)}: {plan.phase.goal}", 300), None
 
     def _targets(self, plan: Plan) -> list[ActivityTarget]:
         if self.content is None or plan.phase is None:
@@ -279,10 +280,10 @@ class _Made:
 
     def _plan_lines(self) -> list[tuple[str, list[str]]]:
         return [
-            ("Exercises", [f"{self._name(one)}: {one_line(one.dose, 200)}" for one in self.advice.programme]),
+            ("Exercises", [f"{self._name(one)}: {known_line(one.dose, 200)}" for one in self.advice.programme]),
             ("Limits", self._limits()),
             ("Before the next phase", [
-                f"Week {plan.next_test.week}: {one_line(plan.next_test.say, 400)}"
+                f"Week {plan.next_test.week}: {known_line(plan.next_test.say, 400)}"
                 for plan in self.plans
                 if plan.next_test is not None and plan.next_test.week is not None
             ]),
@@ -291,19 +292,19 @@ class _Made:
 
     def _limits(self) -> list[str]:
         return [
-            one_line(say, 300)
+            known_line(say, 300)
             for plan in self.plans
             for _, say in plan.restrictions
         ]
 
     def _instruction(self) -> str:
-        names = " and ".join(dict.fromkeys(lower_first(one_line(plan.protocol.plain_name, 120)) for plan in self.plans))
+        names = " and ".join(dict.fromkeys(lower_first(known_line(plan.protocol.plain_name, 120)) for plan in self.plans))
         lines = [f"Your home exercises ({self._weeks()}) after: {names}."]
         for number, one in enumerate(self.advice.programme, start=1):
             exercise = self.knowledge.exercises.get(one.exercise)
-            how = f" {one_line(exercise.how, 400)}" if exercise else ""
+            how = f" {known_line(exercise.how, 400)}" if exercise else ""
             caution = f" Take care: {one_line(one.caution, 200)}." if one.caution else ""
-            lines.append(f"{number}. {self._name(one)}: {one_line(one.dose, 200).rstrip('.')}.{how}{caution}")
+            lines.append(f"{number}. {self._name(one)}: {known_line(one.dose, 200).rstrip('.')}.{how}{caution}")
         limits = self._limits()
         if limits:
             lines.append("Limits for now:")
@@ -352,9 +353,6 @@ class _Made:
         facts = [evidence.reference for one in self.advice.alerts for evidence in one.evidence]
         facts += [evidence.reference for one in self.advice.modifiers for evidence in one.evidence]
         return [*self._procedures(), *(one for one in facts if not one.startswith("Patient/"))]
-
-    def _operations(self) -> str:
-        return " and ".join(operation_text(plan) for plan in self.plans)
 
     def _weeks(self) -> str:
         phases = [plan.phase for plan in self.plans if plan.phase is not None]

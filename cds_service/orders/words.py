@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cds_service.clinical.advice import Plan
 from cds_service.clinical.operation import Operation
 from cds_service.knowledge.model import Knowledge, Phase, Protocol
-from cds_service.patient.chart_text import one_line
+from cds_service.patient.chart_text import known_line, one_line
 
 
 def operation_name(protocol: Protocol) -> str:
     """Give the protocol's name without its footnotes ("Lumbar fusion: PLF, PLIF ..." -> "Lumbar fusion")."""
-    name = protocol.name
+    return _short_name(protocol.name)
+
+
+@lru_cache(maxsize=256)
+def _short_name(name: str) -> str:
     for stop in (":", " (", ";", ",", " / ", " for ", " without "):
         name = name.split(stop)[0]
     return one_line(name, 60)
@@ -58,10 +64,15 @@ def phase_number(phase: Phase) -> str:
 def exercise_name(knowledge: Knowledge, exercise: str) -> str:
     """Give the exercise's name; an id that the catalogue does not hold is shown as words."""
     known = knowledge.exercises.get(exercise)
-    return one_line(known.name if known is not None else exercise.replace("_", " "), 80)
+    return known_line(known.name if known is not None else exercise.replace("_", " "), 80)
 
 
 def short_exercise_name(knowledge: Knowledge, exercise: str) -> str:
     """Give the name for a row of names: without its bracket, in small letters, without commas of its own."""
-    words = exercise_name(knowledge, exercise).split(" (")[0].split(", ")
+    return _short(exercise_name(knowledge, exercise))
+
+
+@lru_cache(maxsize=512)
+def _short(name: str) -> str:
+    words = name.split(" (")[0].split(", ")
     return lower_first(" ".join((words[1], words[0].lower())) if len(words) > 1 else words[0])

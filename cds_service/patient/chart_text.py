@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _BREAKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 
@@ -19,6 +20,12 @@ def one_line(text: str | None, limit: int = 160) -> str:
         text = _printable(text)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+@lru_cache(maxsize=4096)
+def known_line(text: str, limit: int = 160) -> str:
+    """Give `one_line` of a text of our own knowledge, worked out once.  Never for chart text: a cache outlives a call."""
+    return one_line(text, limit)
 
 
 def _printable(text: str) -> str:

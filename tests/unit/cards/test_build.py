@@ -82,6 +82,39 @@ def test_a_red_flag_tells_fact_value_time_what_to_do_and_who_says_so() -> None:
     assert card.source.label.startswith("Mayo et al. 2018")
 
 
+@pytest.mark.parametrize(
+    ("say", "shown"),
+    [
+        ("Fever: 39.2 Cel on 2026-05-20.", "**Fever:** 39.2 °C on 2026-05-20.\n"),
+        ("Look at the wound.", "**Fever:** Look at the wound (Body temperature 39.2 °C, 2026-05-20 07:30).\n"),
+        ("Now 39.2 Cel.", "**Fever:** Now 39.2 °C (Body temperature 39.2 °C, 2026-05-20 07:30).\n"),
+        ("", "**Fever:** temperature 39.2 °C is at or above 39.0 °C (Body temperature 39.2 °C, 2026-05-20 07:30).\n"),
+        ("Fever", "**Fever:** Fever (Body temperature 39.2 °C, 2026-05-20 07:30).\n"),
+    ],
+)
+def test_value_and_time_are_told_once(say: str, shown: str) -> None:
+    (card,) = cards(an_advice(alerts=(an_alert(say=say),)))
+
+    assert shown in card.detail
+
+
+def test_a_fact_without_value_is_recorded_and_without_date_is_undated() -> None:
+    evidence = (Evidence("Condition/c", "Fever", date="2026-05-20"), Evidence("Condition/d", "Chills"))
+
+    (card,) = cards(an_advice(alerts=(an_alert(evidence=evidence, say="Hot."),)))
+
+    assert "**Fever:** Hot (recorded, 2026-05-20; Chills)." in card.detail
+    assert card.summary.startswith("Stop exercises: fever: recorded, 2026-05-20;")
+
+
+def test_many_facts_are_counted_not_listed() -> None:
+    evidence = tuple(Evidence(f"Observation/{n}", f"Value {n}") for n in range(6))
+
+    (card,) = cards(an_advice(alerts=(an_alert(evidence=evidence, say="Hot."),)))
+
+    assert "(Value 0; Value 1; Value 2; 3 more)" in card.detail
+
+
 def test_several_alerts_share_one_card_worst_first() -> None:
     made = cards(an_advice(alerts=(FALL_RISK, an_alert("RF08", Severity.WARNING, Effect.BASELINE_ONLY, title="Wound"), an_alert())))
 
@@ -111,10 +144,12 @@ def test_the_programme_card_answers_in_five_seconds() -> None:
         "never after lumbar fusion",
         "lift up to 4.5 kg (10 lb)",
         "**Next step, week 12:** walks 30 to 40 minutes",
-        "**Could not check:** vital signs of the last 24 h: temperature, heart rate, respiratory rate; pain score",
+        "**Could not check:** temperature, heart rate (none in the last 24 hours); pain score (none in the last 7 days); "
+        "new weakness (test leg and arm power before any exercise); The number of levels is not recorded.",
     ):
         assert said in card.detail
     assert "INR" not in card.detail
+    assert "together" not in card.detail
 
 
 def test_without_progression_the_next_step_is_not_shown() -> None:
