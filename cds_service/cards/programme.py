@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from cds_service.cards.card import EXTENSION_KEY, Card
 from cds_service.cards.markdown import fixed, plain, table
@@ -11,7 +12,7 @@ from cds_service.cards.phrases import (
 )  # fmt: skip
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
 from cds_service.clinical.operation import Basis
-from cds_service.knowledge.model import Effect, Knowledge, Severity
+from cds_service.knowledge.model import Effect, Knowledge, Permission, Severity
 from cds_service.orders.call import CallFacts
 from cds_service.orders.ids import card_uuid
 from cds_service.orders.offers import Offers, order_refusal, programme_offers
@@ -20,7 +21,11 @@ from cds_service.orders.words import (
 )  # fmt: skip
 
 KIND = "exercise-programme"
+MATRIX = "MATRIX"
+"""Stands where a rule id would: the protocol's own weeks."""
 
+# A bracket at the end of a dose that tells what some source says ("(a UK leaflet: 5 repetitions)").
+_REMARK = re.compile(r" \([^()]*: [^()]*\)\Z")
 _NAMES_IN_A_GROUP = 3
 _GROUPS = 5
 _ALSO_NAMED = 8
@@ -134,7 +139,7 @@ def _instruction(advice: Advice) -> str:
 
 def _dose(one: Allowed) -> str:
     """The dose without its remarks; the full sentence stands in `explain`."""
-    dose = fixed(one.dose.split("; ")[0], 200)
+    dose = fixed(_REMARK.sub("", one.dose.split("; ")[0]), 200)
     return f"{dose} ({plain(one.caution, 160)})" if one.caution else dose
 
 
@@ -152,10 +157,6 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
         yield "**Changed for this patient:** " + "; ".join(plain(one, 200).rstrip(".") for one in modifiers) + "."
     if advice.supervised:
         yield "**With a therapist only:** " + _names(knowledge, [one.exercise for one in advice.supervised]) + "."
-    shown = {one.exercise for one in advice.programme}
-    also = [one.exercise for one in advice.exercises if one.exercise not in shown]
-    if also:
-        yield f"**Also fits ({len(also)}):** " + _names(knowledge, also, _ALSO_NAMED) + "."
     held = _held_back(advice, knowledge)
     if held:
         yield "**Held back:** " + " · ".join(held) + "."
@@ -173,6 +174,11 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
     unchecked = [*could_not_check(advice.unknown), *_not_usable(advice)]
     if unchecked:
         yield f"**Could not check:** {plain('; '.join(unchecked), 700)}."
+    shown = {one.exercise for one in advice.programme}
+    newest = sorted(advice.exercises, key=lambda one: -one.since_week)
+    also = [one.exercise for one in newest if one.exercise not in shown]
+    if also:
+        yield f"**Also fits ({len(also)}):** " + _names(knowledge, also, _ALSO_NAMED) + "."
     for note in offers.notes:
         yield f"**Orders:** {plain(note, 300)}"
 
@@ -208,8 +214,9 @@ def _quiet(advice: Advice) -> list[Alert]:
 
 
 def _patient_specific(advice: Advice) -> list[Withheld]:
+    """What waits for a reason of this patient's own, not because of the protocol's weeks."""
     cleared = {one.exercise for one in advice.clearance}
-    return [one for one in advice.withheld if one.rule != "MATRIX" and one.exercise not in cleared]
+    return [one for one in advice.withheld if one.rule != MATRIX and one.exercise not in cleared]
 
 
 def _rule_title(advice: Advice, rule: str) -> str:
@@ -218,32 +225,48 @@ def _rule_title(advice: Advice, rule: str) -> str:
 
 def _held_back(advice: Advice, knowledge: Knowledge) -> list[str]:
     """Groups of withheld exercises: this patient's own reasons first, then the next weeks, then what never comes."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for one in _patient_specific(advice):
-        title = _rule_title(advice, one.rule)
-        reason = f"{lower_first(title)}, {one.rule}" if title else f"{lower_first(one.because)}, {one.rule}"
-        groups.setdefault((one.rule, reason), []).append(one.exercise)
     cleared = {one.exercise for one in advice.clearance}
-    waiting: dict[int, list[str]] = {}
-    never: dict[str, list[str]] = {}
-    for one in advice.withheld:
-        if one.rule != "MATRIX" or one.exercise in cleared:
-            continue
-        if one.from_week is not None:
-            waiting.setdefault(one.from_week, []).append(one.exercise)
-        else:
-            never.setdefault(lower_first(one.because), []).append(one.exercise)
-    told = [f"{_names(knowledge, names, _NAMES_IN_A_GROUP)} ({plain(reason, 160)})" for (_, reason), names in groups.items()]
-    weeks = sorted(waiting)
-    for week in weeks[: max(1, _GROUPS - len(told) - min(len(never), 1))]:
-        told.append(f"{_names(knowledge, waiting[week], _NAMES_IN_A_GROUP)} (from week {week})")
-    for reason, names in list(never.items())[:1]:
-        told.append(f"{_names(knowledge, names, _NAMES_IN_A_GROUP)} ({plain(reason, 120)})")
-    rest = sum(len(waiting[week]) for week in weeks[max(1, _GROUPS - len(groups) - min(len(never), 1)) :])
-    rest += sum(len(names) for names in list(never.values())[1:])
-    if rest:
-        told.append(f"{rest} more later")
-    return told
+    by_matrix = [one for one in advice.withheld if one.rule == MATRIX and one.exercise not in cleared]
+    groups: list[tuple[str, list[str]]] = list(_grouped(_patient_specific(advice), _own_reason(advice)).items())
+    never = _grouped([one for one in by_matrix if one.from_week is None], _never_reason(advice))
+    waiting = sorted((one for one in by_matrix if one.from_week is not None), key=lambda one: one.from_week or 0)
+    weeks = list(_grouped(waiting, lambda one: f"from week {one.from_week}").items())
+    room = max(_GROUPS - len(groups) - len(never), 1)
+    groups += weeks[:room] + list(never.items())
+    told = [f"{_names(knowledge, names, _NAMES_IN_A_GROUP)} ({plain(reason, 160)})" for reason, names in groups]
+    later = sum(len(names) for _, names in weeks[room:])
+    return [*told, f"{later} more later"] if later else told
+
+
+def _grouped(withheld: Iterable[Withheld], reason: Callable[[Withheld], str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for one in withheld:
+        groups.setdefault(reason(one), []).append(one.exercise)
+    return groups
+
+
+def _own_reason(advice: Advice) -> Callable[[Withheld], str]:
+    def reason(one: Withheld) -> str:
+        title = lower_first(_rule_title(advice, one.rule)) or lower_first(one.because.rstrip("."))
+        if one.from_week is not None and _rule_title(advice, one.rule):
+            return f"{title}: from week {one.from_week}, {one.rule}"
+        return f"{title}, {one.rule}"
+
+    return reason
+
+
+def _never_reason(advice: Advice) -> Callable[[Withheld], str]:
+    """The operation that forbids it for ever, by its short name; where no plan tells, the reason as given."""
+
+    def reason(one: Withheld) -> str:
+        forbidding = [
+            lower_first(operation_name(plan.protocol))
+            for plan in advice.plans
+            if (cell := plan.protocol.first_weeks.get(one.exercise)) and cell.permission is Permission.NEVER
+        ]
+        return f"never after {' or '.join(forbidding)}" if forbidding else lower_first(one.because.rstrip("."))
+
+    return reason
 
 
 def _not_usable(advice: Advice) -> list[str]:

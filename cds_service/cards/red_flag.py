@@ -92,14 +92,11 @@ def _detail(advice: Advice, knowledge: Knowledge, alerts: tuple[Alert, ...], not
     worst = _EFFECT_LONG[alerts[0].effect]
     parts = [f"**{worst}**"] if worst else []
     parts.append("\n".join(_alert(one, knowledge) for one in alerts))
-    lines = []
     if advice.effect is Effect.STOP_ALL:
         unchecked = could_not_check(advice.unknown)
         if unchecked:
-            lines.append(f"- **Could not check:** {plain('; '.join(unchecked), 600)}.")
-    lines += [f"- **Orders:** {plain(note, 300)}" for note in notes]
-    if lines:
-        parts.append("\n".join(lines))
+            parts.append(f"**Could not check:** {plain('; '.join(unchecked), 600)}.")
+    parts += [f"**Orders:** {plain(note, 300)}" for note in notes]
     parts.append(" ".join(filter(None, ["The surgeon's own instruction overrides this card.", draft_line(advice)])))
     return "\n\n".join(parts)
 
