@@ -38,6 +38,9 @@ REQUIRED_NUMBERS = {
     "first_dose_weeks": "weeks",
 }
 
+MOST_CARDS = 3
+"""A promise of the product, not of a hospital: an answer never holds more cards than this."""
+
 
 class _Number(Shape):
     value = Whole(required=True)
@@ -113,6 +116,8 @@ def load_clinical_path(folder: Path, sources: Mapping[str, Source], faults: list
         elif numbers[key].unit != unit:
             place = text.place(("numbers", key, "unit"))
             faults.append(Fault(place, f"the unit of {key!r} is {numbers[key].unit!r}", unit))
+    if "max_cards" in numbers and numbers["max_cards"].value > MOST_CARDS:
+        faults.append(Fault(text.place(("numbers", "max_cards", "value")), "too many cards", f"at most {MOST_CARDS}"))
     for key, setting in numbers.items():
         _check_sources(setting.sources, ("numbers", key), text, sources, faults)
     return ClinicalPath(

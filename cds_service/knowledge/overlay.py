@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import fields
 
 from cds_service.errors import Fault
+from cds_service.knowledge.clinical_path import MOST_CARDS
 from cds_service.knowledge.in_words import say_cell, say_restriction
 from cds_service.knowledge.model import (
     Dosing,
@@ -223,6 +224,8 @@ class _Work:
         key = change["number"]
         if not self._known(key, self.notes, "number", (*path, "number")):
             return
+        if key == "max_cards" and change["value"] > MOST_CARDS:
+            self.fault((*path, "value"), "too many cards", f"at most {MOST_CARDS}")
         before = self.notes[key]
         self.notes[key] = replace(before, value=change["value"], mark=Mark.D, sources=())
         self.settings[key] = change["value"]

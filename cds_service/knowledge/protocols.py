@@ -209,8 +209,8 @@ def check_weeks(
         if expected is None:
             faults.append(Fault(here, "comes after an interval without an end", "the open interval last"))
         elif from_week != expected:
-            kind = "gap" if from_week > expected else "overlap"
-            faults.append(Fault(here, f"from_week {from_week} leaves a {kind}", f"from_week: {expected}"))
+            kind = "leaves a gap after" if from_week > expected else "overlaps"
+            faults.append(Fault(here, f"from_week {from_week} {kind} the one before", f"from_week: {expected}"))
         if to_week is not None and to_week <= from_week:
             faults.append(Fault(text.place((*path, index, "to_week")), "ends before it begins", f"more than {from_week}"))
         expected = to_week

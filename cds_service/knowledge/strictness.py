@@ -79,26 +79,35 @@ def of_rules(before: SafetyRule, after: SafetyRule) -> Strictness:
     """Compare two versions of a rule: who it applies to, and each grade; another set of grades is not comparable."""
     if [grade.id for grade in before.grades] != [grade.id for grade in after.grades]:
         return Strictness.UNCLEAR
-    texts = _same_or_unclear(before.if_unknown, after.if_unknown)
+    beside = (
+        _same_or_unclear(getattr(before, field.name), getattr(after, field.name))
+        for field in fields(SafetyRule)
+        if field.name not in _NOT_JUDGED_IN_RULES
+    )
     grades = (of_grades(one, other) for one, other in zip(before.grades, after.grades, strict=True))
-    return together((of_conditions(before.applies, after.applies), texts, *grades))
+    return together((of_conditions(before.applies, after.applies), *beside, *grades))
+
+
+_NOT_JUDGED_IN_RULES = frozenset({"id", "title", "governance", "file", "line", "sources", "unknown_group", "applies", "grades"})
 
 
 def of_grades(before: Grade, after: Grade) -> Strictness:
-    """Compare two versions of a grade; its texts are not comparable, everything else has an order."""
-    return together(
-        (
-            of_conditions(before.when, after.when),
-            of_numbers(SEVERITY_ORDER.index(before.severity), SEVERITY_ORDER.index(after.severity), False),
-            of_numbers(EFFECT_ORDER.index(before.effect), EFFECT_ORDER.index(after.effect), False),
-            _of_sets(set(before.removes), set(after.removes)),
-            _of_sets(set(before.supervises), set(after.supervises) | set(after.removes) & set(before.supervises)),
-            _of_sets(set(before.removes_exercises), set(after.removes_exercises)),
-            of_numbers(before.shift_weeks, after.shift_weeks, True),
-            _same_or_unclear(before.shift_tags, after.shift_tags),
-            _same_or_unclear((before.say, before.do), (after.say, after.do)),
-        )
+    """Compare two versions of a grade; what has no order (its texts, another protocol) is not comparable."""
+    ordered = {
+        "when": of_conditions(before.when, after.when),
+        "severity": of_numbers(SEVERITY_ORDER.index(before.severity), SEVERITY_ORDER.index(after.severity), False),
+        "effect": of_numbers(EFFECT_ORDER.index(before.effect), EFFECT_ORDER.index(after.effect), False),
+        "removes": _of_sets(set(before.removes), set(after.removes)),
+        "supervises": _of_sets(set(before.supervises), set(after.supervises) | set(after.removes) & set(before.supervises)),
+        "removes_exercises": _of_sets(set(before.removes_exercises), set(after.removes_exercises)),
+        "shift_weeks": of_numbers(before.shift_weeks, after.shift_weeks, True),
+    }
+    beside = (
+        _same_or_unclear(getattr(before, field.name), getattr(after, field.name))
+        for field in fields(Grade)
+        if field.name not in ordered and field.name not in ("id", "mark", "sources")
     )
+    return together((*ordered.values(), *beside))
 
 
 def of_conditions(before: Any, after: Any) -> Strictness:
