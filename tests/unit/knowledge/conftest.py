@@ -46,7 +46,6 @@ def shipped() -> Knowledge:
 def folder(tmp_path: Path, shipped: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """The tables of operation codes and words have tests of their own: here the shipped ones are taken as read."""
     monkeypatch.setattr(load, "load_surgery", lambda *_: shipped.surgery)
-    monkeypatch.setattr(load, "load_words", lambda *_: shipped.surgery.words)
     shutil.copytree(CARDS, tmp_path / "cards")
     return Folder(tmp_path / "cards")
 

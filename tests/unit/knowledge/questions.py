@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from cds_service.knowledge.model import (
-    Codelist, CodelistEntry, Effect, Governance, Grade, Mark, SafetyRule, Severity, Status,
+    Codelist,
+    CodelistEntry,
+    Effect,
+    Governance,
+    Grade,
+    Mark,
+    SafetyRule,
+    Severity,
+    Status,
 )  # fmt: skip
-from datetime import date
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ import pytest
 from cds_service.knowledge.model import Effect, FirstWeek, Mark, Permission, Severity
 from cds_service.knowledge.strictness import Strictness, of_conditions, of_first_weeks, of_rules, of_setting
 from tests.unit.knowledge.questions import (
-    All, Always, Any_, HasCondition, IsOneOf, Limits, MeasureIs, Not, a_codelist, a_grade, a_rule,
+    All,
+    Always,
+    Any_,
+    HasCondition,
+    IsOneOf,
+    Limits,
+    MeasureIs,
+    Not,
+    a_codelist,
+    a_grade,
+    a_rule,
 )  # fmt: skip
 
 SAME, STRICTER, LOOSER, UNCLEAR = Strictness.SAME, Strictness.STRICTER, Strictness.LOOSER, Strictness.UNCLEAR
