@@ -12,7 +12,8 @@ class LevelWords:
     """The level grammar as patterns over folded text.
 
     *start* finds a vertebra with its letter (or the occiput); *further*, *bare* and *to_bone* match what may continue
-    a run; *bare_pair* a second pair without letter ("L3-4, 4-5"); *root* what makes a vertebra a nerve root;
+    a run; *bare_pair* a second pair without letter ("L3-4, 4-5"); *root* what makes a vertebra a nerve root, *not_before*
+    what it must not follow;
     *count* finds "two-level", *many* "multilevel". *letters* gives C, T, L or S for each prefix.
     """
 
@@ -24,6 +25,7 @@ class LevelWords:
     to_bone: re.Pattern[str]
     bare_pair: re.Pattern[str]
     root: re.Pattern[str]
+    not_before: re.Pattern[str]
     count: re.Pattern[str]
     many: re.Pattern[str]
 
@@ -68,6 +70,7 @@ def compile_levels(
         root=re.compile(
             rf"\s*(?:left|right|l|r|bilateral)?\s*[\-(,]?\s*(?:spinal\s)?(?:{_any_of(lists['not_after'])})"
         ),
+        not_before=re.compile(rf"(?<![a-z])(?:{_any_of(lists['not_before'])})\s*$"),
         count=re.compile(
             rf"(?<![a-z\d/.])(?:(?P<more>{_any_of(lists['more'])})\s*)?(?P<number>\d{{1,2}}|{_any_of(numbers)})"
             rf"(?P<orless>\+|\s+or\s+more|\s+oder\s+mehr|\s+o\s+mas|\s+ou\s+plus)?[\s-]*"

@@ -149,16 +149,17 @@ class Words:
                     return ("*" + word[-size:],)
         if length >= _SHORTEST_FUZZY:
             near = self._one_edit_away(word)
-            if near is not None:
-                return (near,)
+            if near:
+                return near
         return self._without_vowels(word)
 
-    def _one_edit_away(self, word: str) -> str | None:
+    def _one_edit_away(self, word: str) -> tuple[str, ...]:
+        found: dict[str, None] = {}
         for cut in itertools.chain((word,), _deletions(word)):
             for known in self.deletions.get(cut, ()):
                 if known[0] == word[0] and is_one_edit(word, known):
-                    return known
-        return None
+                    found[known] = None
+        return tuple(found)
 
     def _without_vowels(self, word: str) -> tuple[str, ...]:
         bones = skeleton(word)
@@ -302,7 +303,7 @@ class _LanguageShape(_Governed):
 
 
 _LEVEL_LISTS = (
-    "to", "joined", "pelvis", "sacrum", "occiput", "not_after", "units", "nouns", "more", "count_fillers", "many",
+    "to", "joined", "pelvis", "sacrum", "occiput", "not_after", "not_before", "units", "nouns", "more", "count_fillers", "many",
 )  # fmt: skip
 
 

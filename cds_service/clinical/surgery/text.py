@@ -182,6 +182,8 @@ def _details(signs: Signs, chosen: list[Act], acts: list[Act]) -> list[Sign]:
 def _levels_of(signs: Signs, chosen: list[Act], acts: list[Act]) -> list[LevelMention]:
     named = {place: level for place, level in signs.levels if not level.is_root}
     kept = _belonging(list(named), signs, chosen, acts)
+    if not kept and all(act.sign.operation == "hardware_removal" for act in chosen):
+        kept = set(named)  # "removal of implants after fusion L4-S1": the implants lie where the fusion was
     reasons = [mention.first for mention in signs.of(Kind.PURPOSE)]
     operated = [place for place in kept if not any(_is_reason(place, reason, signs, chosen) for reason in reasons)]
     return [named[place] for place in sorted(operated or kept)]
@@ -225,11 +227,8 @@ def _level_count(signs: Signs, levels: tuple[str, ...], mentions: list[LevelMent
 def _region(mentions: list[LevelMention], ours: list[Sign], details: list[Sign]) -> str | None:
     if mentions:
         names = [name for mention in mentions for name in (mention.first, mention.last)]
-        named = {region_of_vertebra(name) for name in names}
-    else:
-        said = {sign.region for sign in details if sign.kind is Kind.REGION and sign.region}
-        named = said or {sign.region for sign in ours if sign.region}
-    return _one_region(named)
+        return _one_region({region_of_vertebra(name) for name in names})
+    return _one_region({sign.region for sign in (*ours, *details) if sign.region})
 
 
 _REGIONS_TOGETHER = (

@@ -39,9 +39,9 @@ class Act:
 
 def find_acts(signs: Signs, words: Words) -> list[Act]:
     """Find every operation in *signs*, in the order of the text."""
-    mentions = sorted(
-        [*signs.of(Kind.OPERATION, Kind.GENERIC), *_combined(signs, words.combinations)], key=lambda one: one.first
-    )
+    combined, used = _combined(signs, words.combinations)
+    alone = [one for one in signs.of(Kind.OPERATION, Kind.GENERIC) if (one.first, one.end) not in used]
+    mentions = sorted([*alone, *combined], key=lambda one: one.first)
     return [
         Act(
             sign=mention.sign,
@@ -57,9 +57,11 @@ def find_acts(signs: Signs, words: Words) -> list[Act]:
     ]
 
 
-def _combined(signs: Signs, combinations: tuple[Combination, ...]) -> list[Mention]:
+def _combined(signs: Signs, combinations: tuple[Combination, ...]) -> tuple[list[Mention], set[tuple[int, int]]]:
+    """Give the operations that two signs make together, and the places of the words they use up."""
     pieces = [mention for mention in signs.mentions if mention.sign.kind in _PARTS]
     found: list[Mention] = []
+    used: set[tuple[int, int]] = set()
     for combination in combinations:
         for one in pieces:
             if one.sign.id != combination.first:
@@ -73,7 +75,8 @@ def _combined(signs: Signs, combinations: tuple[Combination, ...]) -> list[Menti
                 near, far = sorted((one, other), key=lambda mention: mention.first)
                 if far.first - near.end <= combination.within and not _comma_between(near, far, signs):
                     found.append(Mention(combination.gives, near.first, far.end, f"{one.words} + {other.words}"))
-    return found
+                    used |= {(one.first, one.end), (other.first, other.end)}
+    return found, used
 
 
 def _comma_between(near: Mention, far: Mention, signs: Signs) -> bool:
@@ -162,7 +165,13 @@ def _reach(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) ->
 
 
 def _is_free_before(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> bool:
-    between = [mention for mention in signs.mentions if trigger.end <= mention.first < act.first]
+    # a verb right behind the trigger belongs to it: "never undergone", "to be performed"
+    between = [
+        mention
+        for mention in signs.mentions
+        if trigger.end <= mention.first < act.first
+        and not (mention.sign.kind is Kind.PERFORMED and mention.first == trigger.end)
+    ]
     if any(mention.sign.kind is Kind.TURN for mention in between):
         return False
     if trigger.sign.narrow and any(trigger.end <= other.first < act.first for other in acts if other.end <= act.first):
@@ -177,6 +186,8 @@ def _done_between(between: list[Mention]) -> bool:
 
 
 def _is_free_after(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> bool:
+    if trigger.sign.narrow:
+        return trigger.first == act.end
     between = [mention for mention in signs.mentions if act.end <= mention.first < trigger.first]
     if any(mention.sign.kind in (Kind.TURN, Kind.PERFORMED) for mention in between):
         return False

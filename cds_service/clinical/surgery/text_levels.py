@@ -142,7 +142,8 @@ def _read_run(text: str, match, words: LevelWords) -> tuple[list[LevelMention], 
     if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit():
         return [], end
     is_single = first == last
-    if is_single and (match["occiput"] or match["gap"] == " "):
+    is_loose = match["gap"] == " " and len(match["letter"]) == 1
+    if is_single and (match["occiput"] or is_loose or words.not_before.search(text, 0, match.start())):
         return [], end
     is_root = is_single and words.root.match(text, end) is not None
     mentions = [LevelMention(match.start(), end, first, last, to_pelvis, is_root)]

@@ -105,8 +105,20 @@ def _find_mentions(tokens: tuple[str, ...], words: Words) -> tuple[Mention, ...]
         signs, end, _ = match
         said = " ".join(tokens[place:end])
         found += [Mention(sign, place, end, said) for sign in signs]
+        if end - place > 1 and any(sign.operation and sign.region is None for sign in signs):
+            found += _regions_inside(place, end, keys, words)
         place = end
     return tuple(found)
+
+
+def _regions_inside(first: int, end: int, keys: list[tuple[str, ...]], words: Words) -> list[Mention]:
+    """A phrase may hold the region as one of its words ("cervical spine surgery")."""
+    found = []
+    for place in range(first, end):
+        for key in keys[place]:
+            signs, _ = words.tree.get(key, {}).get("", ((), 0))
+            found += [Mention(sign, place, place + 1, key) for sign in signs if sign.kind is Kind.REGION]
+    return found
 
 
 _Match = tuple[tuple[Sign, ...], int, int]
