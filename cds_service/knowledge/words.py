@@ -228,7 +228,7 @@ def _one_of(values: Iterable[str]) -> validate.OneOf:
 
 
 _OPERATIONS = (
-    "fusion", "discectomy", "decompression", "foraminotomy", "laminoplasty", "corpectomy", "arthroplasty",
+    "fusion", "discectomy", "laminectomy", "decompression", "foraminotomy", "laminoplasty", "corpectomy", "arthroplasty",
     "augmentation", "stimulator", "stimulator_removal", "hardware_removal", "dynamic", "fixation", "tumour",
     "deformity", "other", "unnamed",
 )  # fmt: skip
@@ -347,7 +347,10 @@ def load_words(folder: Path, faults: list[Fault]) -> Words:
 
     The Words given back are whole only when no fault was added.
     """
+    before = len(faults)
     signs, combinations = _read_signs(folder / SIGNS_FILE, faults)
+    if len(faults) > before:
+        return Words()  # without its signs every word of every language would be a fault
     builder = _Builder(signs, faults)
     for file in sorted(folder.glob("*.yaml")):
         if file.name not in (SIGNS_FILE, LEVELS_FILE):

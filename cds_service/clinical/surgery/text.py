@@ -247,7 +247,7 @@ def _one_region(named: set[str]) -> str | None:
 
 
 _WITHOUT_FUSION = frozenset(
-    ("discectomy", "decompression", "foraminotomy", "laminoplasty", "arthroplasty", "augmentation", "stimulator",
+    ("discectomy", "laminectomy", "decompression", "foraminotomy", "laminoplasty", "arthroplasty", "augmentation", "stimulator",
      "stimulator_removal", "hardware_removal")
 )  # fmt: skip
 

@@ -156,12 +156,18 @@ def _reach(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) ->
     reaches = trigger.sign.reaches
     same = signs.sentence_of[trigger.first] == signs.sentence_of[act.first]
     if trigger.end <= act.first:
-        reaching = reaches in ("before", "both") and same
+        reaching = same and (reaches in ("before", "both") or _opens_with(trigger, signs))
         return act.first - trigger.end if reaching and _is_free_before(trigger, act, signs, acts) else None
     if trigger.first < act.end:
         return None
     reaching = reaches in ("after", "both") and (same or _speaks_back(trigger, act, signs, acts))
     return trigger.first - act.end if reaching and _is_free_after(trigger, act, signs, acts) else None
+
+
+def _opens_with(trigger: Mention, signs: Signs) -> bool:
+    """"Cancelled: TLIF": a denial that opens its sentence speaks of what follows."""
+    opens = trigger.first == 0 or signs.sentence_of[trigger.first - 1] != signs.sentence_of[trigger.first]
+    return opens and trigger.sign.kind is Kind.NEGATION
 
 
 def _is_free_before(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> bool:

@@ -8,6 +8,7 @@ _LUMBAR = frozenset(("lumbar", "lumbosacral"))
 _CERVICAL = frozenset(("cervical", "occipitocervical", "cervicothoracic"))
 _THORACIC = frozenset(("thoracic", "thoracolumbar"))
 _NECK_FUSIONS = {"anterior": "CRV_ACDF", "posterior": "CRV_PFUS"}
+_DECOMPRESSIONS = frozenset(("laminectomy", "decompression", "foraminotomy"))
 _LONG_FUSION_LEVELS = 5  # Source: dossier 1.1, DEF_ADULT ">= 5 levels"
 
 
@@ -43,14 +44,14 @@ def choose_type(said: Said) -> _Choice:
     Source: dossier 1.1 (taxonomy), 1.2 (strictness), 1.3 (types by code), section 0 step 3.
     """
     operations = set(said.operations)
-    if said.tumour and operations & {"tumour", "fusion", "corpectomy", "decompression", "fixation"}:
+    if said.tumour and operations & {"tumour", "fusion", "corpectomy", "laminectomy", "decompression", "fixation"}:
         return "TUMOUR", ()
     if "fusion" in operations:
         return _fusion(said)
     if "tumour" in operations:
         return "TUMOUR", ()
     operations -= {"unnamed"}
-    if operations == {"stimulator"}:
+    if "stimulator" in operations and operations <= {"stimulator", *_DECOMPRESSIONS}:
         return "SCS", ()
     if operations == {"hardware_removal"}:
         return "HW_REM", ()
@@ -58,15 +59,15 @@ def choose_type(said: Said) -> _Choice:
         return None, ()
     if operations == {"augmentation"}:
         return "VERT_AUG", ()
-    if "dynamic" in operations and operations <= {"dynamic", "decompression", "foraminotomy", "discectomy"}:
+    if "dynamic" in operations and operations <= {"dynamic", "discectomy", *_DECOMPRESSIONS}:
         return ("LUM_FUS", ()) if said.region in _LUMBAR else (None, ("LUM_FUS",))
-    if "arthroplasty" in operations and operations <= {"arthroplasty", "discectomy", "decompression", "foraminotomy"}:
+    if "arthroplasty" in operations and operations <= {"arthroplasty", "discectomy", *_DECOMPRESSIONS}:
         return _arthroplasty(said)
     if "corpectomy" in operations:
         return ("CRV_ACDF", ()) if said.region == "cervical" else (None, ())
-    if "laminoplasty" in operations and operations <= {"laminoplasty", "foraminotomy", "decompression"}:
+    if "laminoplasty" in operations and operations <= {"laminoplasty", *_DECOMPRESSIONS}:
         return ("CRV_LPLASTY", ()) if said.region in (None, "cervical", "cervicothoracic") else (None, ())
-    if operations and operations <= {"discectomy", "decompression", "foraminotomy"}:
+    if operations and operations <= {"discectomy", *_DECOMPRESSIONS}:
         return _decompression(said, operations)
     return None, ()
 
@@ -100,7 +101,8 @@ def _decompression(said: Said, operations: set[str]) -> _Choice:
     if said.region in _LUMBAR:
         return ("LUM_DISC" if "discectomy" in operations else "LUM_LAMI"), ()
     if said.region in ("cervical", "cervicothoracic"):
-        if said.approach == "posterior" or (said.approach is None and "discectomy" not in operations):
+        from_behind = said.approach is None and operations <= _DECOMPRESSIONS and operations != {"decompression"}
+        if said.approach == "posterior" or from_behind:
             return "CRV_FORAM", ()
         return None, ("CRV_ACDF", "CRV_FORAM")
     if said.region is None:
