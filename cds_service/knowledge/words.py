@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ _SHORTEST_SKELETON = 4  # consonants
 _SHORTEST_SUFFIX_HOST = 9  # letters of a German compound
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a sign does in a sentence; each value has its paragraph in cards/words/README.md."""
 
     OPERATION = "operation"

@@ -162,7 +162,7 @@ def _home(place: int, signs: Signs, acts: list[Act]) -> Act | None:
 
 def _belonging(places: list[int], signs: Signs, chosen: list[Act], acts: list[Act]) -> set[int]:
     """Give those *places* that belong to a chosen operation; else those that belong to no other; all without a choice."""
-    if not chosen:
+    if not places or len(chosen) == len(acts):
         return set(places)
     homes = {place: _home(place, signs, acts) for place in places}
     return {place for place, home in homes.items() if home in chosen} or {
@@ -171,12 +171,12 @@ def _belonging(places: list[int], signs: Signs, chosen: list[Act], acts: list[Ac
 
 
 def _details(signs: Signs, chosen: list[Act], acts: list[Act]) -> list[Sign]:
-    mentions = signs.of(Kind.DETAIL, Kind.REGION, Kind.PART, Kind.DIAGNOSIS)
-    kept: set[int] = set()
-    for kinds in ((Kind.REGION,), (Kind.DETAIL,), (Kind.PART,), (Kind.DIAGNOSIS,)):
-        places = [mention.first for mention in mentions if mention.sign.kind in kinds]
-        kept |= _belonging(places, signs, chosen, acts)
-    return [mention.sign for mention in mentions if mention.first in kept]
+    details: list[Sign] = []
+    for kind in (Kind.REGION, Kind.DETAIL, Kind.PART, Kind.DIAGNOSIS):
+        mentions = signs.of(kind)
+        kept = _belonging([mention.first for mention in mentions], signs, chosen, acts)
+        details += [mention.sign for mention in mentions if mention.first in kept]
+    return details
 
 
 def _levels_of(signs: Signs, chosen: list[Act], acts: list[Act]) -> list[LevelMention]:

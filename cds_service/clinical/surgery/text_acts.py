@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from cds_service.clinical.operation import Assertion
@@ -14,7 +15,7 @@ _ASSERTIONS = {
     Kind.HISTORY: Assertion.HISTORY,
 }
 _FAMILY_REACH = 8  # words between a relative and the operation told of them
-_PARTS = frozenset((Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS))
+_PARTS = (Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS)
 _WHERE = frozenset((Kind.REGION, Kind.SPINE))
 _SPINAL_PARTS = frozenset(("disc", "lamina", "vertebral_body", "spinal_hardware", "vertebral_fracture"))
 
@@ -59,23 +60,20 @@ def find_acts(signs: Signs, words: Words) -> list[Act]:
 
 def _combined(signs: Signs, combinations: tuple[Combination, ...]) -> tuple[list[Mention], set[tuple[int, int]]]:
     """Give the operations that two signs make together, and the places of the words they use up."""
-    pieces = [mention for mention in signs.mentions if mention.sign.kind in _PARTS]
+    pieces: dict[str, list[Mention]] = {}
+    for mention in signs.of(*_PARTS):
+        pieces.setdefault(mention.sign.id, []).append(mention)
     found: list[Mention] = []
     used: set[tuple[int, int]] = set()
-    for combination in combinations:
-        for one in pieces:
-            if one.sign.id != combination.first:
+    for combination in combinations if len(pieces) > 1 else ():
+        pairs = itertools.product(pieces.get(combination.first, ()), pieces.get(combination.second, ()))
+        for one, other in pairs:
+            if signs.sentence_of[one.first] != signs.sentence_of[other.first]:
                 continue
-            for other in pieces:
-                if (
-                    other.sign.id != combination.second
-                    or signs.sentence_of[one.first] != signs.sentence_of[other.first]
-                ):
-                    continue
-                near, far = sorted((one, other), key=lambda mention: mention.first)
-                if far.first - near.end <= combination.within and not _comma_between(near, far, signs):
-                    found.append(Mention(combination.gives, near.first, far.end, f"{one.words} + {other.words}"))
-                    used |= {(one.first, one.end), (other.first, other.end)}
+            near, far = (one, other) if one.first < other.first else (other, one)
+            if far.first - near.end <= combination.within and not _comma_between(near, far, signs):
+                found.append(Mention(combination.gives, near.first, far.end, f"{one.words} + {other.words}"))
+                used |= {(one.first, one.end), (other.first, other.end)}
     return found, used
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import dataclass
 
@@ -38,9 +39,11 @@ class Signs:
     mentions: tuple[Mention, ...]
     levels: tuple[tuple[int, LevelMention], ...]
     counts: tuple[tuple[int, CountMention], ...]
+    by_kind: dict[Kind, list[Mention]]
 
-    def of(self, *kinds: Kind) -> tuple[Mention, ...]:
-        return tuple(mention for mention in self.mentions if mention.sign.kind in kinds)
+    def of(self, *kinds: Kind) -> list[Mention]:
+        """Give the mentions of *kinds*, kind by kind, each in the order of the text."""
+        return [mention for kind in kinds for mention in self.by_kind.get(kind, ())]
 
 
 def find_signs(text: str, words: Words) -> Signs:
@@ -56,11 +59,16 @@ def find_signs(text: str, words: Words) -> Signs:
     spans = [(match[0], match.start()) for match in _TOKEN.finditer(_parted(masked, levels))]
     tokens = tuple(LEVEL if token[0] == "\x00" else token for token, _ in spans)
     starts = [start for _, start in spans]
+    mentions = _find_mentions(tokens, words)
+    by_kind: dict[Kind, list[Mention]] = {}
+    for mention in mentions:
+        by_kind.setdefault(mention.sign.kind, []).append(mention)
     return Signs(
         text=folded,
         tokens=tokens,
         sentence_of=_sentences(tokens, starts, folded),
-        mentions=_find_mentions(tokens, words),
+        mentions=mentions,
+        by_kind=by_kind,
         levels=tuple((_token_at(starts, level.start), level) for level in levels),
         counts=tuple((_token_at(starts, count.start), count) for count in counts),
     )
@@ -75,7 +83,7 @@ def _parted(masked: str, levels: list[LevelMention]) -> str:
 
 
 def _token_at(starts: list[int], place: int) -> int:
-    return max(index for index, start in enumerate(starts) if start <= place)
+    return bisect.bisect_right(starts, place) - 1
 
 
 def _sentences(tokens: tuple[str, ...], starts: list[int], text: str) -> tuple[int, ...]:
