@@ -59,7 +59,10 @@ def measure(rows: list[dict[str, str]], words: Words, show: bool) -> dict[str, f
         seen["true" if expected else "false", reading.was_performed] += 1
         wrong = differences(row, reading)
         if show and wrong:
-            print(f"  {row['text']!r}: " + "; ".join(f"{key} {a or '-'} read as {b or '-'}" for key, (a, b) in wrong.items()))
+            print(
+                f"  {row['text']!r}: "
+                + "; ".join(f"{key} {a or '-'} read as {b or '-'}" for key, (a, b) in wrong.items())
+            )
         if row["assertion"] != "none":
             seen["operations"] += 1
             for key in ("levels", "assertion", "type"):

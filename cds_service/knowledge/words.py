@@ -90,7 +90,8 @@ class Sign:
     """Speaks of the next operation only ("previous fusion"), not of the rest of the sentence."""
     beside_level: bool = False
     """Counts only next to a level ("L4-5 L")."""
-    minimum: bool = False
+    takes_over: bool = False
+    """Right behind an operation it is what the text is about: "spinal fusion brace", "ACDF follow-up"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ class _SignShape(Schema):
     reaches = fields.String(validate=_one_of(("before", "after", "both")))
     narrow = _Yes()
     beside_level = _Yes()
-    minimum = _Yes()
+    takes_over = _Yes()
     note = fields.String()
 
 

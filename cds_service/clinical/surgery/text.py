@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cds_service.clinical.operation import Assertion
+from cds_service.clinical.surgery.text_acts import Act, find_acts
 from cds_service.clinical.surgery.text_levels import (
     LevelMention,
     in_order,
@@ -14,7 +15,6 @@ from cds_service.clinical.surgery.text_levels import (
     segments_between,
     vertebrae_between,
 )
-from cds_service.clinical.surgery.text_acts import Act, find_acts
 from cds_service.clinical.surgery.text_signs import LEVEL, Signs, find_signs
 from cds_service.clinical.surgery.text_types import Said, choose_type
 from cds_service.knowledge.words import Kind, Sign, Words

@@ -163,7 +163,7 @@ def _reach(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) ->
 
 
 def _opens_with(trigger: Mention, signs: Signs) -> bool:
-    """"Cancelled: TLIF": a denial that opens its sentence speaks of what follows."""
+    """ "Cancelled: TLIF": a denial that opens its sentence speaks of what follows."""
     opens = trigger.first == 0 or signs.sentence_of[trigger.first - 1] != signs.sentence_of[trigger.first]
     return opens and trigger.sign.kind is Kind.NEGATION
 
@@ -216,14 +216,19 @@ def _is_of_family(act: Mention, signs: Signs) -> bool:
 
 
 def _is_context(act: Mention, signs: Signs) -> bool:
-    """Something that is no operation stands first, and this operation only tells after or for what it is done."""
+    """Something that is no operation is the text's subject, and this operation only tells after or for what it is done.
+
+    "Physiotherapy after lumbar fusion", "CT spine: fusion L4-5 intact", "spinal fusion brace".
+    """
     sentence = signs.sentence_of[act.first]
-    for head in signs.of(Kind.NOT_OPERATION):
-        if signs.sentence_of[head.first] != sentence or head.first >= act.first:
-            continue
-        between = [mention for mention in signs.mentions if head.end <= mention.first < act.first]
-        if any(mention.sign.kind in (Kind.PERFORMED, Kind.TURN) for mention in between):
-            continue
-        if any(mention.sign.kind is Kind.AFTER for mention in between):
-            return True
-    return False
+    heads = [head for head in signs.of(Kind.NOT_OPERATION) if signs.sentence_of[head.first] == sentence]
+    return any(head.first == act.end and head.sign.takes_over for head in heads) or any(
+        _leads_to(head, act, signs) for head in heads if head.first < act.first
+    )
+
+
+def _leads_to(head: Mention, act: Mention, signs: Signs) -> bool:
+    between = [mention.sign.kind for mention in signs.mentions if head.end <= mention.first < act.first]
+    if Kind.PERFORMED in between or Kind.TURN in between:
+        return False
+    return Kind.AFTER in between or ":" in signs.tokens[head.end : act.first]
