@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from functools import cached_property
 from typing import Any
+
+from cds_service.patient.known import Codelist, CodelistEntry, Known, Measure
 
 
 class Status(Enum):
@@ -282,6 +285,10 @@ class Grade:
     do: str
     mark: Mark
     sources: tuple[str, ...]
+    sets_protocol: str | None = None
+    """The protocol that holds instead of the operation's own while this grade speaks (TUMOUR, DEF_ADULT)."""
+    unknown_matters: bool = True
+    """False: that this grade could not be asked is told in explain only (a comparison without a second value)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +305,8 @@ class SafetyRule:
     governance: Governance
     file: str = ""
     line: int = 0
+    unknown_matters: bool = True
+    """False: what this rule could not check is told in explain, not on the card (a blood test nobody needed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,39 +319,34 @@ class DataQualityRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """A measurable thing: its codes, the unit our thresholds are written in, and how old a value may be."""
+class ModifierRule:
+    """A fact about the patient that changes the plan: *changes* tells what (list, dose, text), *by_rule* names the
+    safety rule that changes the list, where one does."""
+
+    id: str
+    title: str
+    when: Any
+    changes: tuple[str, ...]
+    by_rule: str | None
+    lowest_dose: bool
+    """The dose stays at the lower end of the catalogue's."""
+    say: str
+    mark: Mark
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeMeasure:
+    """A questionnaire or performance test: what change is one, and what the service does with it."""
 
     id: str
     name: str
-    codes: frozenset[tuple[str, str]]
-    unit: str
-    plausible_from: float
-    plausible_to: float
-    fresh_hours: float | None
-    must_follow_operation: bool
-    """True: a value dated before the operation is ignored (DQ10). False for DXA, HbA1c and the like."""
-    unknown_group: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CodelistEntry:
-    system: str
-    code: str
-    term: str
-    mark: str
-    source: str
-    is_prefix: bool = False
-    """The code is a family (I82.4-): every code that begins so belongs to it."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Codelist:
-    id: str
-    entries: tuple[CodelistEntry, ...]
-    words: tuple[str, ...] = ()
-    """Plain-language words by which a text-only Condition is recognised; may be empty."""
+    measure: str | None
+    """Id of the measure that reads it from the record; None where no code was verified."""
+    important_change: str
+    use: str
+    mark: Mark
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +403,7 @@ class LocalChange:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Knowledge:
     """All of cards/, understood. *version* is what people read, *content_hash* is what proves it."""
 
@@ -440,7 +444,18 @@ class Knowledge:
     notes: Mapping[str, str] = field(default_factory=dict)
     """Title, licence and attribution of the knowledge base, as cards/knowledge.yaml states them."""
 
-    @property
+    modifiers: tuple[ModifierRule, ...] = ()
+    outcome_measures: tuple[OutcomeMeasure, ...] = ()
+
+    @cached_property
+    def known(self) -> Known:
+        """Measures and codelists as the questions of patient/criteria.py use them, with their index built once."""
+        return Known(self.measures, self.codelists)
+
+    @cached_property
     def needs(self) -> frozenset[str]:
-        """The kinds of data that the rules ask for (see patient/criteria.py); prefetch is their union."""
-        raise NotImplementedError
+        """The kinds of data (fields of PatientRecord) that the rules and modifiers ask for; prefetch is their union."""
+        asked = [rule.applies for rule in self.rules]
+        asked += [grade.when for rule in self.rules for grade in rule.grades]
+        asked += [modifier.when for modifier in self.modifiers]
+        return frozenset({"patient", "procedures"}).union(*(condition.needs for condition in asked))

@@ -27,12 +27,29 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityEvent:
+    """A recorded value that could not be used as it stands: DQ09 its unit, DQ10 dated before the operation or in the
+    future, DQ11 too old."""
+
+    rule: str
+    measure: str
+    because: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """An answer with its reason (a sentence without a full stop) and its evidence."""
+    """An answer with its reason (a sentence without a full stop) and its evidence.
+
+    *quality* tells the recorded values that had to be set aside on the way; *missing* the names of what the answer
+    wants and the record does not have (a kind of data, or a measure by name).
+    """
 
     answer: Answer
     because: str
     evidence: tuple[Evidence, ...] = ()
+    quality: tuple[QualityEvent, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def is_met(self) -> bool:

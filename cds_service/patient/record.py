@@ -193,6 +193,9 @@ class Unreadable:
     skipped: bool = True
 
 
+_STANDARD = frozenset({"loinc", "snomed"})
+
+
 class Observations:
     """The Observations of a record, looked up by code. Newest first; undated ones last.
 
@@ -218,6 +221,10 @@ class Observations:
 
     def all(self) -> tuple[Observation, ...]:
         return self._all
+
+    def known_by_words(self) -> tuple[Observation, ...]:
+        """The Observations without a LOINC or SNOMED code, which only their words can tell; newest first."""
+        return tuple(one for one in self.all() if not any(system in _STANDARD for system, _ in one.code.keys))
 
     def __len__(self) -> int:
         return len(self._all)

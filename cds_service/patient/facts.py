@@ -1,0 +1,472 @@
+"""What a question may look at: the record as seen on one day, and the operation it is asked about.
+
+A `Chart` reads each measure and each codelist of one record at most once per call; an `Asked` is a chart seen from
+one operation. Both hold the patient's data for one call only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from cds_service.patient.codes import CodeKey
+from cds_service.patient.finding import Evidence, QualityEvent
+from cds_service.patient.known import Known, Measure, is_text_only
+from cds_service.patient.quantity import Amount, Ignored, read_amount
+from cds_service.patient.record import (
+    Coding,
+    Concept,
+    Condition,
+    Medication,
+    Observation,
+    Observations,
+    Patient,
+    PatientRecord,
+    Quantity,
+    When,
+)
+
+_NOT_USED = frozenset({"entered-in-error", "cancelled"})
+_RESOLVED = frozenset({"inactive", "resolved", "remission"})
+_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
+_NOT_TAKEN = frozenset({"entered-in-error", "cancelled", "stopped", "completed", "draft", "not-taken", "on-hold", "ended"})
+_NOT_ORDERED = frozenset({"proposal", "option"})
+_PRESENT = frozenset({("snomed", "52101004"), ("snomed", "373066001"), ("loinc", "LA9633-4"), ("loinc", "LA33-6"), ("snomed", "10828004")})
+_ABSENT = frozenset({("snomed", "2667000"), ("snomed", "373067005"), ("loinc", "LA9634-2"), ("loinc", "LA32-8"), ("snomed", "260385009")})
+_YES_WORDS = frozenset({"present", "yes", "positive", "true", "y"})
+_NO_WORDS = frozenset({"absent", "no", "negative", "false", "none", "n", "not present"})
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFacts:
+    """The operation a question is asked about. None means not known; *date* None means not recorded."""
+
+    surgery_type: str
+    region: str | None = None
+    approach: str | None = None
+    technique: str | None = None
+    instrumented: bool | None = None
+    fusion: bool | None = None
+    level_count: int | None = None
+    level_count_is_minimum: bool = False
+    revision: bool | None = None
+    date: date | None = None
+    date_is_partial: bool = False
+    post_op_day: int | None = None
+    completed_week: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A condition or finding of a codelist in the record. *starts* is its onset, else when it was recorded."""
+
+    evidence: Evidence
+    starts: When | None
+    recorded: When | None
+    is_active: bool
+    is_text_only: bool
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A usable value of a measure, in the measure's unit."""
+
+    amount: Amount
+    when: When | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a chart holds of one measure, newest first: usable values, and what had to be left out."""
+
+    values: tuple[Value, ...] = ()
+    faulty: tuple[QualityEvent, ...] = ()
+    future: tuple[QualityEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The values of a measure that may judge today, newest first; *events* tell what was set aside and why."""
+
+    values: tuple[Value, ...]
+    events: tuple[QualityEvent, ...]
+    why_none: str
+
+
+@dataclass(slots=True)
+class Chart:
+    """One record on one day. *on* is the day asked about, *at* the exact moment or None."""
+
+    record: PatientRecord
+    known: Known
+    on: date
+    at: datetime | None = None
+    _series: dict[str, Series] = field(default_factory=dict)
+    _mentions: dict[str, tuple[Mention, ...]] | None = None
+    _drugs: dict[str, tuple[Evidence, ...]] | None = None
+    _by_words: tuple[Observation, ...] | None = None
+
+    # ---- measures -----------------------------------------------------------------------------------------------
+
+    def series(self, measure: Measure) -> Series | None:
+        """Read everything the chart holds of *measure*; None where Observations could not be had."""
+        if self.record.observations is None:
+            return None
+        found = self._series.get(measure.id)
+        if found is None:
+            found = self._series[measure.id] = self._read_series(measure)
+        return found
+
+    def _read_series(self, measure: Measure) -> Series:
+        values: list[Value] = []
+        faulty: list[QualityEvent] = []
+        future: list[QualityEvent] = []
+        for one in self._candidates(measure):
+            if one.status in _NOT_USED or not _names_any(one, measure.only_with_words):
+                continue
+            for concept, raw in _parts(one, measure):
+                amount = read_amount(raw, measure)
+                if amount is None:
+                    continue
+                evidence = _measured(one, concept, raw, measure)
+                if isinstance(amount, Ignored):
+                    faulty.append(QualityEvent("DQ09", measure.id, amount.reason, evidence))
+                elif self.is_future(one.when):
+                    text = f"{measure.name} is dated after the day asked about ({evidence.date})"
+                    future.append(QualityEvent("DQ10", measure.id, text, evidence))
+                else:
+                    values.append(Value(amount, one.when, evidence))
+        return Series(tuple(values), tuple(faulty), tuple(future))
+
+    def _candidates(self, measure: Measure) -> tuple[Observation, ...]:
+        coded = self.record.observations.coded(measure.codes) if measure.codes else ()
+        worded = [one for one in self.by_words() if _is_worded(one.code, measure)] if measure.words else []
+        return Observations((*coded, *worded)).all() if worded else coded
+
+    def is_future(self, when: When | None) -> bool:
+        if when is None or when.earliest is None:
+            return False
+        if self.at is not None and when.moment is not None and self.at.tzinfo is not None and when.moment.tzinfo is not None:
+            return when.moment > self.at
+        return when.earliest > self.on
+
+    def age_hours(self, when: When | None) -> float | None:
+        """Give the age in hours: exact when both moments are known, else whole days x 24; None without a date.
+
+        A partial date counts as its earliest day: a value that may be old is not taken for a fresh one.
+        """
+        if when is None or when.earliest is None:
+            return None
+        if self.at is not None and when.moment is not None and self.at.tzinfo is not None and when.moment.tzinfo is not None:
+            return (self.at - when.moment).total_seconds() / 3600
+        return (self.on - when.earliest).days * 24.0
+
+    # ---- conditions and findings --------------------------------------------------------------------------------
+
+    def mentions(self, codelist: str) -> tuple[Mention, ...]:
+        """Give what the record says under *codelist*, refuted and mistaken entries left out."""
+        if self._mentions is None:
+            self._mentions = self._read_mentions()
+        return self._mentions.get(codelist, ())
+
+    def _read_mentions(self) -> dict[str, tuple[Mention, ...]]:
+        found: dict[str, list[Mention]] = {}
+        for condition in self.record.conditions or ():
+            if condition.verification_status not in _NOT_TRUE:
+                self._add_condition(condition, found)
+        if self.record.observations is not None:
+            settled: set[CodeKey] = set()
+            candidates = self.record.observations.coded(self.known.index.observable)
+            for observation in (*candidates, *self.by_words()):
+                if observation.status not in _NOT_USED and not self.is_future(observation.when):
+                    self._add_observation(observation, found, settled)
+        return {codelist: tuple(mentions) for codelist, mentions in found.items()}
+
+    def _add_condition(self, condition: Condition, found: dict[str, list[Mention]]) -> None:
+        starts = condition.onset if _dated(condition.onset) else condition.recorded
+        if self.is_future(starts) or self.is_future(condition.recorded) and not _dated(condition.onset):
+            return
+        text_only = is_text_only(condition.code)
+        if text_only:
+            words = " ".join(condition.code.words)
+            lists = {codelist: (None, None, words) for codelist in self.known.index.lists_of_words(words)}
+        else:
+            lists = {
+                codelist: (coding.code, coding.system, coding.display or condition.code.text or coding.code)
+                for coding in reversed(condition.code.codings)
+                if coding.code
+                for codelist in self.known.index.lists_of(coding)
+            }
+        if not lists:
+            return
+        active = self._is_active(condition)
+        where = tuple(word for site in condition.body_sites for word in site.words)
+        for codelist, (code, system, display) in lists.items():
+            evidence = Evidence(condition.reference, display, code, system, None, _as_recorded(starts))
+            mention = Mention(
+                evidence, starts, condition.recorded, active, text_only,
+                (*where, *condition.code.words, *condition.notes),
+            )
+            found.setdefault(codelist, []).append(mention)
+
+    def _is_active(self, condition: Condition) -> bool:
+        if _dated(condition.abatement):
+            return condition.abatement.earliest > self.on
+        return condition.clinical_status not in _RESOLVED
+
+    def by_words(self) -> tuple[Observation, ...]:
+        """Give the Observations that only their words can tell, found once."""
+        if self._by_words is None:
+            self._by_words = self.record.observations.known_by_words()
+        return self._by_words
+
+    def _add_observation(
+        self, one: Observation, found: dict[str, list[Mention]], settled: set[CodeKey]
+    ) -> None:
+        """Add a finding sent as an Observation; the newest answer under each code settles it (present or absent)."""
+        for concept, raw in ((one.code, one.value), *((part.code, part.value) for part in one.components)):
+            for codelist, what, coding in self._found_in(concept, raw, settled):
+                evidence = Evidence(
+                    one.reference, what, coding.code if coding else None, coding.system if coding else None,
+                    _shown(raw), _as_recorded(one.when),
+                )
+                where = one.body_site.words if one.body_site else ()
+                words = (*where, *one.notes, *concept.words, *_words_of(raw))
+                mention = Mention(evidence, one.when, one.when, True, coding is None, words)
+                found.setdefault(codelist, []).append(mention)
+
+    def _found_in(
+        self, concept: Concept, raw: object, settled: set[CodeKey]
+    ) -> Iterator[tuple[str, str, Coding | None]]:
+        """Give (codelist, what, coding) of each finding that an Observation says is present."""
+        index = self.known.index
+        if not any(key in index.carriers for key in concept.keys) and not is_text_only(concept):
+            present = _is_present(raw)
+            for coding in concept.codings:
+                if present is None or not coding.code or coding.key in settled:
+                    continue
+                for codelist in index.lists_of(coding):
+                    settled.add(coding.key)
+                    if present:
+                        yield codelist, coding.display or coding.code, coding
+            return
+        for coding in raw.codings if isinstance(raw, Concept) else ():
+            for codelist in index.lists_of(coding) if coding.code else ():
+                yield codelist, coding.display or coding.code, coding
+        said = " ".join((*concept.words, *_words_of(raw)))
+        if _is_present(raw) is not False:
+            for codelist in index.lists_of_words(said):
+                yield codelist, said, None
+
+    # ---- medicines ----------------------------------------------------------------------------------------------
+
+    def drugs(self, codelist: str) -> tuple[Evidence, ...]:
+        """Give the medicines of *codelist* that are taken now."""
+        if self._drugs is None:
+            self._drugs = self._read_drugs()
+        return self._drugs.get(codelist, ())
+
+    def _read_drugs(self) -> dict[str, tuple[Evidence, ...]]:
+        found: dict[str, list[Evidence]] = {}
+        for one in self.record.medications or ():
+            if not self._is_taken(one):
+                continue
+            lists: dict[str, tuple[str | None, str | None, str]] = {}
+            for coding in one.code.codings:
+                if coding.code:
+                    for codelist in self.known.index.lists_of(coding):
+                        lists.setdefault(codelist, (coding.code, coding.system, coding.display or coding.code))
+            words = " ".join(one.code.words)
+            for codelist in self.known.index.lists_of_words(words):
+                lists.setdefault(codelist, (None, None, words))
+            for codelist, (code, system, display) in lists.items():
+                evidence = Evidence(one.reference, display, code, system, None, _as_recorded(one.when))
+                found.setdefault(codelist, []).append(evidence)
+        return {codelist: tuple(evidence) for codelist, evidence in found.items()}
+
+    def _is_taken(self, one: Medication) -> bool:
+        if one.status in _NOT_TAKEN or one.intent in _NOT_ORDERED or self.is_future(one.when):
+            return False
+        return one.ends is None or one.ends.latest is None or one.ends.latest >= self.on
+
+
+@dataclass(slots=True)
+class Asked:
+    """A chart seen from one operation: what every question is asked with."""
+
+    chart: Chart
+    operation: OperationFacts
+    _fresh: dict[tuple[str, float | None], Fresh | None] = field(default_factory=dict)
+
+    @property
+    def record(self) -> PatientRecord:
+        return self.chart.record
+
+    @property
+    def patient(self) -> Patient | None:
+        return self.chart.record.patient
+
+    @property
+    def on(self) -> date:
+        return self.chart.on
+
+    def after_operation(self, measure: Measure) -> tuple[Value, ...]:
+        """Give the usable values that may count for *measure* after this operation, of any age, newest first."""
+        series = self.chart.series(measure)
+        if series is None:
+            return ()
+        if not measure.must_follow_operation:
+            return series.values
+        return tuple(value for value in series.values if not self.is_before_operation(value.when))
+
+    def before_operation(self, measure: Measure) -> tuple[Value, ...]:
+        """Give the usable values dated before this operation, newest first: the baseline."""
+        series = self.chart.series(measure)
+        return tuple(value for value in series.values if self.is_before_operation(value.when)) if series else ()
+
+    def is_before_operation(self, when: When | None) -> bool:
+        """A value of the operation's own day counts as after it: that is the stricter reading."""
+        if self.operation.date is None or when is None or when.latest is None:
+            return False
+        return when.latest < self.operation.date
+
+    def fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
+        """Give the values of *measure* not older than *hours* (None: of any age); None where Observations are missing."""
+        key = (measure.id, hours)
+        if key not in self._fresh:
+            self._fresh[key] = self._read_fresh(measure, hours)
+        return self._fresh[key]
+
+    def _read_fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
+        series = self.chart.series(measure)
+        if series is None:
+            return None
+        after = self.after_operation(measure)
+        ages = [(value, self.chart.age_hours(value.when)) for value in after]
+        fresh = tuple(value for value, age in ages if hours is None or (age is not None and age <= hours))
+        events = [event for event in series.future[:1]]
+        events += [event for event in series.faulty[:1] if self._is_recent(event, series, hours)]
+        if not fresh:
+            events += self._set_aside(measure, series, after, hours)
+        return Fresh(fresh, tuple(events), _why_none(measure, hours, bool(after), bool(series.values)))
+
+    def _is_recent(self, event: QualityEvent, series: Series, hours: float | None) -> bool:
+        """A value that could not be read matters only where a good one would have counted."""
+        if hours is None or event.evidence.date is None:
+            return True
+        try:
+            day = date.fromisoformat(event.evidence.date[:10])
+        except ValueError:
+            return True
+        return day >= self.on - timedelta(hours=hours)
+
+    def _set_aside(
+        self, measure: Measure, series: Series, after: tuple[Value, ...], hours: float | None
+    ) -> list[QualityEvent]:
+        if after:
+            newest = after[0]
+            if newest.when is None or newest.when.latest is None:
+                text = f"{measure.name} has no date, so nobody can tell whether it still holds; measure again"
+            else:
+                text = f"{measure.name} of {newest.evidence.date} is older than {duration(hours)}; measure again"
+            return [QualityEvent("DQ11", measure.id, text, newest.evidence)]
+        if series.values:
+            newest = series.values[0]
+            text = f"{measure.name} of {newest.evidence.date} was taken before the operation"
+            return [QualityEvent("DQ10", measure.id, text, newest.evidence)]
+        return []
+
+
+def duration(hours: float | None) -> str:
+    """Say a length of time as a person would: hours up to two days, then days, then years."""
+    if hours is None:
+        return "any time"
+    if hours <= 48:
+        return f"{hours:g} hours"
+    if hours < 24 * 365:
+        return f"{hours / 24:g} days"
+    return f"{hours / 24 / 365:g} years"
+
+
+def _why_none(measure: Measure, hours: float | None, any_after: bool, any_at_all: bool) -> str:
+    if any_after:
+        return f"no {measure.name} in the last {duration(hours)}"
+    if any_at_all:
+        return f"no {measure.name} since the operation"
+    return f"no {measure.name} recorded"
+
+
+def _names_any(one: Observation, words: tuple[str, ...]) -> bool:
+    if not words:
+        return True
+    texts = [*one.code.words, *one.notes, *(one.body_site.words if one.body_site else ())]
+    said = " ".join(texts).lower()
+    return any(word in said for word in words)
+
+
+def _is_worded(concept: Concept, measure: Measure) -> bool:
+    said = " ".join(concept.words).lower()
+    return any(word in said for word in measure.words)
+
+
+def _parts(one: Observation, measure: Measure) -> Iterator[tuple[Concept, object]]:
+    for concept, raw in ((one.code, one.value), *((part.code, part.value) for part in one.components)):
+        keys = concept.keys
+        if any(key in measure.codes for key in keys):
+            yield concept, raw
+        elif not any(system in ("loinc", "snomed") for system, _ in keys) and _is_worded(concept, measure):
+            yield concept, raw
+
+
+def _words_of(raw: object) -> tuple[str, ...]:
+    if isinstance(raw, Concept):
+        return raw.words
+    return (raw,) if isinstance(raw, str) else ()
+
+
+def _shown(raw: object) -> str:
+    words = _words_of(raw)
+    return words[0] if words else "present"
+
+
+def _measured(one: Observation, concept: Concept, raw: object, measure: Measure) -> Evidence:
+    coding = next((coding for coding in concept.codings if coding.key in measure.codes), None)
+    shown = raw if isinstance(raw, str) else None
+    if isinstance(raw, Quantity):
+        unit = raw.unit or raw.code or ""
+        shown = f"{raw.comparator or ''}{raw.value:g} {unit}".strip()
+    return Evidence(
+        one.reference, measure.name, coding.code if coding else None, coding.system if coding else None,
+        shown, _as_recorded(one.when),
+    )
+
+
+def _is_present(raw: object) -> bool | None:
+    """Read a finding's own value: True present, False absent, None where it says neither."""
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, Concept):
+        keys = set(raw.keys)
+        if keys & _PRESENT:
+            return True
+        if keys & _ABSENT:
+            return False
+        words = {word.strip().lower() for word in raw.words}
+    elif isinstance(raw, str):
+        words = {raw.strip().lower()}
+    else:
+        return None
+    if words & _YES_WORDS:
+        return True
+    return False if words & _NO_WORDS else None
+
+
+def _dated(when: When | None) -> bool:
+    return when is not None and when.earliest is not None
+
+
+def _as_recorded(when: When | None) -> str | None:
+    return when.as_recorded if when is not None else None

@@ -1,0 +1,324 @@
+"""Questions about measured values: against a limit, against an earlier value, over several sessions, lying to standing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_service.patient.facts import Asked, Fresh, Value
+from cds_service.patient.finding import Answer, Evidence, Finding, QualityEvent
+from cds_service.patient.known import Measure
+from cds_service.patient.questions.arguments import Arguments, Condition
+from cds_service.patient.quantity import Amount
+
+NO_OBSERVATIONS = "observations could not be had"
+_NEEDS = frozenset({"observations"})
+_HOURS_A_DAY = 24.0
+
+
+def _same_time(one: Value, other: Value) -> bool:
+    """Two values of one day without clock times cannot be put in order: both count as the newest."""
+    if one.when is None or other.when is None:
+        return one.when is other.when
+    if one.when.moment is not None and other.when.moment is not None:
+        return one.when.moment == other.when.moment
+    return one.when.latest == other.when.latest
+
+
+def newest(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Give the newest value, with those that cannot be told to be older."""
+    return tuple(value for value in values if _same_time(value, values[0]))
+
+
+def _unasked(measure: Measure) -> Finding:
+    return Finding(Answer.UNKNOWN, f"{measure.name}: {NO_OBSERVATIONS}", missing=("observations",))
+
+
+def _nothing(measure: Measure, fresh: Fresh) -> Finding:
+    return Finding(Answer.UNKNOWN, fresh.why_none, (), fresh.events, (measure.name,))
+
+
+def say_value(value: Value, measure: Measure) -> str:
+    """Write a value with its unit and time, as a person would."""
+    amount, unit = value.amount, measure.shown_unit or ("" if measure.unit == "1" else measure.unit)
+    if amount.is_exact:
+        number = f"{amount.low:g}"
+    elif amount.low == float("-inf"):
+        number = f"{'under' if amount.high_open else 'at most'} {amount.high:g}"
+    else:
+        number = f"{'over' if amount.low_open else 'at least'} {amount.low:g}"
+    said = f"{measure.name} {number}{' ' + unit if unit else ''}"
+    return f"{said} ({value.evidence.date})" if value.evidence.date else said
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """An interval in the measure's unit; a missing end is open."""
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def hold(self, amount: Amount) -> bool | None:
+        """True, False, or None where a comparator (`<5`) leaves it open."""
+        if amount.low == amount.high:
+            value = amount.low
+            return (
+                (self.at_least is None or value >= self.at_least)
+                and (self.above is None or value > self.above)
+                and (self.at_most is None or value <= self.at_most)
+                and (self.below is None or value < self.below)
+            )
+        answers = {
+            None if self.at_least is None else (amount.at_least(self.at_least),),
+            None if self.above is None else (amount.above(self.above),),
+            None if self.at_most is None else (_turned(amount.above(self.at_most)),),
+            None if self.below is None else (_turned(amount.at_least(self.below)),),
+        } - {None}
+        if (False,) in answers:
+            return False
+        return None if (None,) in answers else True
+
+
+def _turned(answer: bool | None) -> bool | None:
+    return None if answer is None else not answer
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureIs:
+    """Whether the newest fresh value of a measure lies within limits. *hours* None means of any age."""
+
+    measure: Measure
+    limits: Limits
+    hours: float | None
+    needs: frozenset[str] = _NEEDS
+
+    def ask(self, asked: Asked) -> Finding:
+        fresh = asked.fresh(self.measure, self.hours)
+        if fresh is None:
+            return _unasked(self.measure)
+        if not fresh.values:
+            return _nothing(self.measure, fresh)
+        candidates = newest(fresh.values)
+        answers = [self.limits.hold(value.amount) for value in candidates]
+        for wanted, answer in ((True, Answer.MET), (None, Answer.UNKNOWN)):
+            if wanted in answers:
+                value = candidates[answers.index(wanted)]
+                break
+        else:
+            value, answer = candidates[0], Answer.NOT_MET
+        return Finding(answer, say_value(value, self.measure), (value.evidence,), fresh.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Whether a measure has risen (or fallen) since an earlier value by so much.
+
+    *since*: `previous` value, the `baseline` before the operation, or any value within the `window_hours` before.
+    *relative* measures the change in percent of the earlier value. *apart_days*: the two values lie at least so far apart.
+    """
+
+    measure: Measure
+    falls: bool
+    at_least: float | None
+    above: float | None
+    relative: bool
+    since: str
+    window_hours: float | None
+    apart_days: float | None
+    hours: float | None
+    needs: frozenset[str] = _NEEDS
+
+    def ask(self, asked: Asked) -> Finding:
+        fresh = asked.fresh(self.measure, self.hours)
+        if fresh is None:
+            return _unasked(self.measure)
+        if not fresh.values:
+            return _nothing(self.measure, fresh)
+        latest = newest(fresh.values)
+        earlier = self._earlier(latest[0], asked)
+        if not earlier:
+            return Finding(
+                Answer.UNKNOWN, f"no earlier {self.measure.name} to compare with", (latest[0].evidence,), fresh.events,
+                (f"earlier {self.measure.name}",),
+            )
+        pairs = [(now, before, self._holds(now, before)) for now in latest for before in earlier]
+        for wanted, answer in ((True, Answer.MET), (None, Answer.UNKNOWN), (False, Answer.NOT_MET)):
+            for now, before, held in pairs:
+                if held is wanted:
+                    return self._tell(answer, now, before, fresh.events)
+        raise AssertionError("every pair holds, does not hold, or is open")
+
+    def _earlier(self, latest: Value, asked: Asked) -> tuple[Value, ...]:
+        if self.since == "baseline":
+            return newest_or_none(asked.before_operation(self.measure))
+        older = tuple(value for value in asked.after_operation(self.measure) if _is_older(value, latest))
+        if self.window_hours is not None:
+            return tuple(value for value in older if _hours_between(value, latest) <= self.window_hours)
+        if self.apart_days is not None:
+            older = tuple(value for value in older if _hours_between(value, latest) >= self.apart_days * _HOURS_A_DAY)
+        return newest_or_none(older)
+
+    def _holds(self, now: Value, before: Value) -> bool | None:
+        high, low = (before.amount, now.amount) if self.falls else (now.amount, before.amount)
+        least, most = high.low - low.high, high.high - low.low
+        if self.relative:
+            if not before.amount.is_exact or before.amount.low <= 0:
+                return None
+            least, most = (round(bound / before.amount.low * 100, 6) for bound in (least, most))
+        amount = Amount(round(least, 6), round(most, 6))
+        return Limits(at_least=self.at_least, above=self.above).hold(amount)
+
+    def _tell(self, answer: Answer, now: Value, before: Value, events: tuple[QualityEvent, ...]) -> Finding:
+        because = f"{say_value(now, self.measure)} after {say_value(before, self.measure)}"
+        return Finding(answer, because, (now.evidence, before.evidence), events)
+
+
+def newest_or_none(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    return newest(values) if values else ()
+
+
+def _is_older(value: Value, latest: Value) -> bool:
+    if value.when is None or latest.when is None or value.when.latest is None or latest.when.latest is None:
+        return False
+    if value.when.moment is not None and latest.when.moment is not None:
+        return value.when.moment < latest.when.moment
+    return value.when.latest < latest.when.latest
+
+
+def _hours_between(value: Value, latest: Value) -> float:
+    if value.when.moment is not None and latest.when.moment is not None:
+        return (latest.when.moment - value.when.moment).total_seconds() / 3600
+    return (latest.when.latest - value.when.latest).days * _HOURS_A_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Whether each of the last *sessions* values is higher (or lower) than the one before."""
+
+    measure: Measure
+    falls: bool
+    sessions: int
+    hours: float | None
+    needs: frozenset[str] = _NEEDS
+
+    def ask(self, asked: Asked) -> Finding:
+        fresh = asked.fresh(self.measure, self.hours)
+        if fresh is None:
+            return _unasked(self.measure)
+        if not fresh.values:
+            return _nothing(self.measure, fresh)
+        chain = [fresh.values[0]]
+        for value in asked.after_operation(self.measure):
+            if len(chain) < self.sessions and _is_older(value, chain[-1]):
+                chain.append(value)
+        evidence: tuple[Evidence, ...] = tuple(value.evidence for value in chain)
+        said = f"{self.measure.name} " + ", then ".join(f"{value.amount.low:g}" for value in reversed(chain))
+        steps = [now.amount.low - before.amount.low for now, before in zip(chain, chain[1:], strict=False)]
+        if any((step >= 0 if self.falls else step <= 0) for step in steps):
+            return Finding(Answer.NOT_MET, said, evidence, fresh.events)
+        if len(chain) < self.sessions:
+            missing = (f"earlier {self.measure.name}",)
+            because = f"fewer than {self.sessions} values of {self.measure.name}"
+            return Finding(Answer.UNKNOWN, because, evidence, fresh.events, missing)
+        return Finding(Answer.MET, said, evidence, fresh.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Whether a measure taken standing lies so far below the same taken sitting or lying, on the same day."""
+
+    measure: Measure
+    standing: Measure
+    at_least: float
+    hours: float | None
+    needs: frozenset[str] = _NEEDS
+
+    def ask(self, asked: Asked) -> Finding:
+        found: list[Value] = []
+        events: tuple[QualityEvent, ...] = ()
+        for measure in (self.measure, self.standing):
+            fresh = asked.fresh(measure, self.hours)
+            if fresh is None:
+                return _unasked(measure)
+            events += fresh.events
+            if not fresh.values:
+                return _nothing(measure, fresh)
+            found.append(fresh.values[0])
+        sitting, standing = found
+        drop = round(sitting.amount.low - standing.amount.high, 6)
+        because = f"{say_value(sitting, self.measure)}, {say_value(standing, self.standing)}"
+        answer = Answer.MET if drop >= self.at_least else Answer.NOT_MET
+        return Finding(answer, because, (sitting.evidence, standing.evidence), events)
+
+
+_LIMITS = ("at_least", "above", "at_most", "below")
+
+
+def _limits(arguments: Arguments) -> Limits:
+    found = Limits(**{key: arguments.number(key) for key in _LIMITS})
+    if found == Limits():
+        arguments.fault((), f"{arguments.question!r} has no threshold", "one of: " + ", ".join(_LIMITS))
+    return found
+
+
+def _hours(arguments: Arguments, measure: Measure | None) -> float | None:
+    """Read how old a value may be: the measure's own limit unless the question sets another."""
+    days = arguments.number("within_days")
+    hours = arguments.number("within_hours")
+    if arguments.yes("any_age", False):
+        return None
+    if hours is not None:
+        return hours
+    return days * _HOURS_A_DAY if days is not None else (measure.fresh_hours if measure is not None else None)
+
+
+def compile_measure(arguments: Arguments) -> Condition | None:
+    measure = arguments.measure()
+    arguments.unit(measure)
+    limits, hours = _limits(arguments), _hours(arguments, measure)
+    return MeasureIs(measure, limits, hours) if measure is not None else None
+
+
+def compile_change(arguments: Arguments) -> Condition | None:
+    measure = arguments.measure()
+    unit = arguments.unit(measure, ("percent",))
+    direction = arguments.text("direction", ("rise", "fall"))
+    since = arguments.text("since", ("previous", "baseline"), default="previous")
+    at_least, above = arguments.number("at_least"), arguments.number("above")
+    if at_least is None and above is None:
+        arguments.fault((), f"{arguments.question!r} has no threshold", "one of: at_least, above")
+    window, apart = arguments.number("over_hours"), arguments.number("apart_days")
+    hours = _hours(arguments, measure)
+    if measure is None:
+        return None
+    return Change(measure, direction == "fall", at_least, above, unit == "percent", since or "previous", window, apart, hours)
+
+
+def compile_trend(arguments: Arguments) -> Condition | None:
+    measure = arguments.measure()
+    direction = arguments.text("direction", ("rise", "fall"))
+    sessions, hours = arguments.number("sessions"), _hours(arguments, measure)
+    if sessions is None or sessions < 2:
+        arguments.fault(("sessions",), "a trend needs at least 2 sessions", "a whole number")
+        return None
+    return Trend(measure, direction == "fall", int(sessions), hours) if measure is not None else None
+
+
+def compile_drop(arguments: Arguments) -> Condition | None:
+    measure, standing = arguments.measure(), arguments.measure("standing")
+    arguments.unit(measure)
+    at_least, hours = arguments.number("at_least"), _hours(arguments, measure)
+    if at_least is None:
+        arguments.fault((), f"{arguments.question!r} has no threshold", "at_least")
+    if measure is None or standing is None or at_least is None:
+        return None
+    return Drop(measure, standing, at_least, hours)
+
+
+MEASURE_QUESTIONS = {
+    "measure": compile_measure,
+    "measure_change": compile_change,
+    "measure_trend": compile_trend,
+    "drop_on_standing": compile_drop,
+}
