@@ -35,8 +35,8 @@ _AS_SENT: dict[str, str] = {
     "meters": "m", "metres": "m", "feet": "[ft_i]", "ft": "[ft_i]", "lbs": "[lb_av]", "lb": "[lb_av]",
     "weeks": "wk", "week": "wk", "wk": "wk", "days": "d", "steps/day": "/d", "{steps}/d": "/d", "steps": "/d",
     "{#}/d": "/d", "/day": "/d", "1/d": "/d", "kg/m2": "kg/m2", "kg/m^2": "kg/m2", "mm": "mm", "cm": "cm",
-    "1": "1", "{score}": "1", "score": "1", "{inr}": "1", "inr": "1", "{ratio}": "1", "ratio": "1", "t-score": "1",
-    "tscore": "1", "{t-score}": "1", "{tscore}": "1", "points": "1", "/10": "1", "{points}": "1", "{fraction}": "1",
+    "1": "1", "{score}": "1", "score": "1", "{inr}": "1", "inr": "1", "{ratio}": "1", "ratio": "1", "t-score": "{T-score}",
+    "tscore": "{T-score}", "{t-score}": "{T-score}", "{tscore}": "{T-score}", "t": "{T-score}", "points": "1", "/10": "1", "{points}": "1", "{fraction}": "1",
     "[hnsf'u]": "[hnsf'U]", "hu": "[hnsf'U]", "[hnsf'u": "[hnsf'U]", "hounsfield": "[hnsf'U]",
 }
 _LONGEST_UNIT = 40  # characters; a longer text is prose, and prose is neither parsed nor kept
@@ -192,4 +192,4 @@ def _to_measure(unit: str, measure: Measure) -> tuple[float, float] | None:
     for special in measure.conversions:
         if special.unit == unit:
             return (special.factor, special.add)
-    return linear(unit, measure.unit)
+    return linear("1" if unit == "{T-score}" else unit, measure.unit)

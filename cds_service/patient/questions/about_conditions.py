@@ -20,6 +20,7 @@ class HasCondition:
     """Whether the record has an active condition or finding of a codelist.
 
     *new*: it began on or after the day of the operation. *within_days*: it began at most so many days ago.
+    *undated_counts*: an entry whose date decides nothing counts all the same (acute things that do not linger).
     *active* False also takes resolved ones. *at_words* must, *not_at_words* must not be named with it.
     A list that was read and does not hold it answers "not met"; a list that could not be had, "unknown".
     """
@@ -30,6 +31,7 @@ class HasCondition:
     active: bool
     at_words: tuple[str, ...]
     not_at_words: tuple[str, ...]
+    undated_counts: bool = False
     needs: frozenset[str] = frozenset({"conditions", "observations"})
     _absent: Finding = field(init=False, compare=False)
     _unasked: Finding = field(init=False, compare=False)
@@ -63,13 +65,13 @@ class HasCondition:
             began = began_since(mention, asked.operation.date)
             if began is False:
                 return Answer.NOT_MET, ""
-            if began is None:
+            if began is None and not self.undated_counts:
                 return Answer.UNKNOWN, f"{said}: not recorded whether it began before or after the operation"
         if self.within_days is not None:
             age = None if mention.starts is None or mention.starts.latest is None else (asked.on - mention.starts.latest).days
-            if age is None:
+            if age is None and not self.undated_counts:
                 return Answer.UNKNOWN, f"{said}: recorded without a date"
-            if age > self.within_days:
+            if age is not None and age > self.within_days:
                 return Answer.NOT_MET, ""
         return Answer.MET, said
 
@@ -133,7 +135,7 @@ class WoundNotRecordedHealed:
     """
 
     healed: Codelist
-    open_wound: Codelist | None
+    open_wound: tuple[Codelist, ...]
     needs: frozenset[str] = frozenset({"conditions", "observations"})
 
     def ask(self, asked: Asked) -> Finding:
@@ -141,8 +143,8 @@ class WoundNotRecordedHealed:
         if not healed:
             return Finding(Answer.MET, "the wound is not recorded as healed and dry")
         newest = max(healed, key=_latest)
-        if self.open_wound is not None:
-            for mention in asked.chart.mentions(self.open_wound.id):
+        for codelist in self.open_wound:
+            for mention in asked.chart.mentions(codelist.id):
                 if mention.is_active and _latest(mention) >= _latest(newest):
                     return Finding(Answer.MET, f"{_say(mention)}, after the wound was called healed", (mention.evidence,))
         return Finding(Answer.NOT_MET, f"the wound is recorded as healed: {_say(newest)}", (newest.evidence,))
@@ -161,7 +163,8 @@ def compile_has_condition(arguments: Arguments) -> Condition | None:
     codelist = arguments.codelist()
     new, active = arguments.yes("new", False), arguments.yes("active", True)
     within, at, not_at = arguments.number("within_days"), arguments.words("at_words"), arguments.words("not_at_words")
-    return HasCondition(codelist, new, within, active, at, not_at) if codelist is not None else None
+    undated = arguments.yes("undated_counts", False)
+    return HasCondition(codelist, new, within, active, at, not_at, undated) if codelist is not None else None
 
 
 def compile_has_medication(arguments: Arguments) -> Condition | None:
@@ -171,8 +174,8 @@ def compile_has_medication(arguments: Arguments) -> Condition | None:
 
 def compile_wound(arguments: Arguments) -> Condition | None:
     healed = arguments.codelist("healed")
-    open_wound = arguments.codelist("open_wound")
-    return WoundNotRecordedHealed(healed, open_wound) if healed is not None and open_wound is not None else None
+    open_wound = arguments.codelists("open_wound")
+    return WoundNotRecordedHealed(healed, open_wound) if healed is not None else None
 
 
 CONDITION_QUESTIONS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cds_service.patient.facts import Asked, Fresh, Value
 from cds_service.patient.finding import Answer, Evidence, Finding, QualityEvent
@@ -85,12 +85,39 @@ def _turned(answer: bool | None) -> bool | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Days:
+    """The days after surgery on which a value must have been taken, both ends included; None is open."""
+
+    first: float | None = None
+    last: float | None = None
+
+    def rule_out(self, value: Value, asked: Asked) -> Finding | None:
+        """Give the answer where the day of *value* decides alone: taken outside, or nobody can tell."""
+        if self.first is None and self.last is None:
+            return None
+        day = days_after_surgery(value, asked)
+        if day is None:
+            because = "the day after surgery on which it was taken is not known"
+            return Finding(Answer.UNKNOWN, because, (value.evidence,), missing=("date of the operation",))
+        if (self.first is None or day >= self.first) and (self.last is None or day <= self.last):
+            return None
+        return Finding(Answer.NOT_MET, f"taken on day {day} after surgery", (value.evidence,))
+
+
+def days_after_surgery(value: Value, asked: Asked) -> int | None:
+    if asked.operation.date is None or value.when is None or value.when.latest is None:
+        return None
+    return (value.when.latest - asked.operation.date).days
+
+
+@dataclass(frozen=True, slots=True)
 class MeasureIs:
     """Whether the newest fresh value of a measure lies within limits. *hours* None means of any age."""
 
     measure: Measure
     limits: Limits
     hours: float | None
+    days: Days = Days()
     needs: frozenset[str] = _NEEDS
 
     def ask(self, asked: Asked) -> Finding:
@@ -100,6 +127,9 @@ class MeasureIs:
         if not fresh.values:
             return _nothing(self.measure, fresh)
         candidates = newest(fresh.values)
+        ruled_out = self.days.rule_out(candidates[0], asked)
+        if ruled_out is not None:
+            return replace(ruled_out, quality=fresh.events)
         answers = [self.limits.hold(value.amount) for value in candidates]
         for wanted, answer in ((True, Answer.MET), (None, Answer.UNKNOWN)):
             if wanted in answers:
@@ -114,7 +144,8 @@ class MeasureIs:
 class Change:
     """Whether a measure has risen (or fallen) since an earlier value by so much.
 
-    *since*: `previous` value, the `baseline` before the operation, or any value within the `window_hours` before.
+    *since*: the `previous` value, `any` earlier one since the operation (so the lowest decides a rise), or the `baseline`
+    before the operation. *window_hours*: any value within so many hours before the newest.
     *relative* measures the change in percent of the earlier value. *apart_days*: the two values lie at least so far apart.
     """
 
@@ -127,6 +158,7 @@ class Change:
     window_hours: float | None
     apart_days: float | None
     hours: float | None
+    days: Days = Days()
     needs: frozenset[str] = _NEEDS
 
     def ask(self, asked: Asked) -> Finding:
@@ -136,6 +168,9 @@ class Change:
         if not fresh.values:
             return _nothing(self.measure, fresh)
         latest = newest(fresh.values)
+        ruled_out = self.days.rule_out(latest[0], asked)
+        if ruled_out is not None:
+            return replace(ruled_out, quality=fresh.events)
         earlier = self._earlier(latest[0], asked)
         if not earlier:
             return Finding(
@@ -153,6 +188,8 @@ class Change:
         if self.since == "baseline":
             return newest_or_none(asked.before_operation(self.measure))
         older = tuple(value for value in asked.after_operation(self.measure) if _is_older(value, latest))
+        if self.since == "any":
+            return older
         if self.window_hours is not None:
             return tuple(value for value in older if _hours_between(value, latest) <= self.window_hours)
         if self.apart_days is not None:
@@ -277,22 +314,25 @@ def compile_measure(arguments: Arguments) -> Condition | None:
     measure = arguments.measure()
     arguments.unit(measure)
     limits, hours = _limits(arguments), _hours(arguments, measure)
-    return MeasureIs(measure, limits, hours) if measure is not None else None
+    days = Days(arguments.number("measured_from_day"), arguments.number("measured_to_day"))
+    return MeasureIs(measure, limits, hours, days) if measure is not None else None
 
 
 def compile_change(arguments: Arguments) -> Condition | None:
     measure = arguments.measure()
     unit = arguments.unit(measure, ("percent",))
     direction = arguments.text("direction", ("rise", "fall"))
-    since = arguments.text("since", ("previous", "baseline"), default="previous")
+    since = arguments.text("since", ("previous", "any", "baseline"), default="previous")
     at_least, above = arguments.number("at_least"), arguments.number("above")
     if at_least is None and above is None:
         arguments.fault((), f"{arguments.question!r} has no threshold", "one of: at_least, above")
     window, apart = arguments.number("over_hours"), arguments.number("apart_days")
     hours = _hours(arguments, measure)
+    days = Days(arguments.number("measured_from_day"), arguments.number("measured_to_day"))
     if measure is None:
         return None
-    return Change(measure, direction == "fall", at_least, above, unit == "percent", since or "previous", window, apart, hours)
+    falls, relative = direction == "fall", unit == "percent"
+    return Change(measure, falls, at_least, above, relative, since or "previous", window, apart, hours, days)
 
 
 def compile_trend(arguments: Arguments) -> Condition | None:

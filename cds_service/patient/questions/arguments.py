@@ -98,6 +98,16 @@ class Arguments:
             self.fault((key,), f"no codelist {name!r}", "one of: " + ", ".join(sorted(self.known.codelists)))
         return found
 
+    def codelists(self, key: str) -> tuple[Codelist, ...]:
+        """Read a list of names of codelists."""
+        found = []
+        for name in self.words(key):
+            if name in self.known.codelists:
+                found.append(self.known.codelists[name])
+            else:
+                self.fault((key,), f"no codelist {name!r}", "one of: " + ", ".join(sorted(self.known.codelists)))
+        return tuple(found)
+
     def measure(self, key: str = "of") -> Measure | None:
         name = self.text(key)
         if name is None:
