@@ -25,8 +25,11 @@ class Row:
         return tuple(part.strip() for part in self.cells[column].split(";") if part.strip())
 
 
-def read_csv_table(file: Path, name: str, columns: Sequence[str], key: str, faults: list[Fault]) -> tuple[Row, ...]:
-    """Read *file*, whose header must be exactly *columns*; rows without *key* or with a repeated one become faults."""
+def read_csv_table(file: Path, name: str, columns: Sequence[str], key: str | None, faults: list[Fault]) -> tuple[Row, ...]:
+    """Read *file*, whose header must be exactly *columns*; rows without *key* or with a repeated one become faults.
+
+    *key* None means that no single column names a row.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -58,7 +61,7 @@ def _tell_header(name: str, header: list[str], columns: Sequence[str], faults: l
     faults.append(Fault(f"{name}:1", what, ", ".join(columns), "keep these columns in this order"))
 
 
-def _rows(reader: csv._reader, name: str, columns: Sequence[str], key: str, faults: list[Fault]) -> list[Row]:  # type: ignore[name-defined]
+def _rows(reader: csv._reader, name: str, columns: Sequence[str], key: str | None, faults: list[Fault]) -> list[Row]:  # type: ignore[name-defined]
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for cells in reader:
@@ -69,7 +72,9 @@ def _rows(reader: csv._reader, name: str, columns: Sequence[str], key: str, faul
             faults.append(Fault(place, f"{len(cells)} cells", f"{len(columns)} cells", "quote cells that hold a comma"))
             continue
         row = Row(place, {column: cell.strip() for column, cell in zip(columns, cells, strict=True)})
-        if not row[key]:
+        if key is None:
+            rows.append(row)
+        elif not row[key]:
             faults.append(Fault(place, f"the cell {key!r} is empty", "an id"))
         elif row[key] in seen:
             faults.append(Fault(place, f"{key} {row[key]!r} stands here twice", "each once", f"see {seen[row[key]]}"))

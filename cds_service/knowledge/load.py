@@ -15,6 +15,7 @@ from cds_service.knowledge.model import Governance, Knowledge, Status
 from cds_service.knowledge.order_content import load_order_content
 from cds_service.knowledge.overlay import lay_over, read_overlay
 from cds_service.knowledge.protocols import load_protocols
+from cds_service.knowledge.rules import load_safety
 from cds_service.knowledge.sources import load_sources
 from cds_service.knowledge.surgery import load_surgery
 
@@ -113,9 +114,10 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     exercises = load_exercises(folder, tags, sources, faults)
     path = load_clinical_path(folder, sources, faults)
     protocols = load_protocols(folder, exercises, sources, faults)
+    safety = load_safety(folder, sources, tags, exercises, protocols, faults)
     order_content = load_order_content(folder, protocols, sources, faults)
     surgery = load_surgery(folder, faults)
-    tables = dict(notes.tables)
+    tables = {**notes.tables, **safety.tables}
     if order_content is not None and order_content.governance is not None:
         tables["orders.yaml"] = order_content.governance
     if path.governance is not None:
@@ -126,10 +128,12 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         protocols={key: value for key, value in protocols.items() if value.governance.status is not Status.RETIRED},
         exercises=exercises,
         tags=tags,
-        rules=(),
-        data_quality={},
-        measures={},
-        codelists={},
+        rules=safety.rules,
+        data_quality=safety.data_quality,
+        measures=safety.measures,
+        codelists=safety.codelists,
+        modifiers=safety.modifiers,
+        outcome_measures=safety.outcome_measures,
         sources=sources,
         order_content=order_content,
         settings={key: setting.value for key, setting in path.numbers.items()},

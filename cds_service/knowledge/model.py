@@ -289,6 +289,8 @@ class Grade:
     """The protocol that holds instead of the operation's own while this grade speaks (TUMOUR, DEF_ADULT)."""
     unknown_matters: bool = True
     """False: that this grade could not be asked is told in explain only (a comparison without a second value)."""
+    adds: tuple[tuple[Any, str], ...] = ()
+    """Sentences added to *say* where their condition is met."""
 
 
 @dataclass(frozen=True, slots=True)
