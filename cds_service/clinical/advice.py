@@ -121,3 +121,5 @@ class Advice:
     order_refusal: str | None
     surgeon_instructions: tuple[Evidence, ...] = ()
     local_protocols: tuple[str, ...] = ()
+    no_progression: bool = False
+    """True where an alert holds the patient at today's load: no increase, no text about the next phase."""

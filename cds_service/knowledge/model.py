@@ -289,6 +289,8 @@ class Grade:
     """The protocol that holds instead of the operation's own while this grade speaks (TUMOUR, DEF_ADULT)."""
     unknown_matters: bool = True
     """False: that this grade could not be asked is told in explain only (a comparison without a second value)."""
+    no_progression: bool = False
+    """The list takes no step forward, whatever the effect is otherwise."""
     adds: tuple[tuple[Any, str], ...] = ()
     """Sentences added to *say* where their condition is met."""
 
@@ -453,6 +455,21 @@ class Knowledge:
     def known(self) -> Known:
         """Measures and codelists as the questions of patient/criteria.py use them, with their index built once."""
         return Known(self.measures, self.codelists)
+
+    @cached_property
+    def rules_that_set_a_protocol(self) -> tuple[SafetyRule, ...]:
+        """The rules that may put another protocol in place of the operation's own; asked before all others."""
+        return tuple(rule for rule in self.rules if any(grade.sets_protocol for grade in rule.grades))
+
+    @cached_property
+    def other_rules(self) -> tuple[SafetyRule, ...]:
+        return tuple(rule for rule in self.rules if not any(grade.sets_protocol for grade in rule.grades))
+
+    @cached_property
+    def is_draft(self) -> bool:
+        """True while any protocol or rule waits for a clinician's signature."""
+        governed = (*self.protocols.values(), *self.rules)
+        return any(one.governance.status is Status.DRAFT for one in governed)
 
     @cached_property
     def needs(self) -> frozenset[str]:

@@ -24,6 +24,7 @@ from cds_service.knowledge.model import (
     SafetyRule,
     Severity,
     Source,
+    Status,
 )
 from cds_service.knowledge.shapes import (
     Governed,
@@ -66,6 +67,7 @@ class _Grade(Shape):
     shift_weeks = Whole(load_default=0)
     shift_tags = fields.List(fields.String(), load_default=list)
     sets_protocol = fields.String(load_default=None)
+    no_progression = YesNo(load_default=False)
     say = Words(required=True)
     do = Words(required=True)
     adds = fields.List(fields.Nested(_Adds), load_default=list)
@@ -173,7 +175,9 @@ def load_safety(
     outcomes, reviews = load_outcome_measures(folder, ground, tables, faults)
     modifiers = load_modifiers(folder, ground, rules, tables, faults)
     return SafetyKnowledge(
-        rules=_in_order((*rules, *reviews), faults),
+        rules=tuple(
+            rule for rule in _in_order((*rules, *reviews), faults) if rule.governance.status is not Status.RETIRED
+        ),
         data_quality=load_data_quality(folder, tables, faults),
         measures=measures,
         codelists=codelists,
@@ -270,6 +274,7 @@ def _grade(body: Mapping[str, Any], path: PathKey, text: TextFile, ground: Groun
         sources=tuple(body["sources"]),
         sets_protocol=body["sets_protocol"],
         unknown_matters=body["unknown_matters"],
+        no_progression=body["no_progression"],
         adds=adds,
     )
 

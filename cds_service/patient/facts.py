@@ -55,6 +55,10 @@ class OperationFacts:
     date_is_partial: bool = False
     post_op_day: int | None = None
     completed_week: int | None = None
+    also_types: tuple[str, ...] = ()
+    """Types that may hold as well, because the record does not decide; their dangers count."""
+    guessed_type: str | None = None
+    """What text alone suggests; enough to ask about its dangers, never enough to rule one out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +316,10 @@ class Asked:
     @property
     def on(self) -> date:
         return self.chart.on
+
+    def about(self, operation: OperationFacts) -> Asked:
+        """Give the same chart seen from *operation*; what depends on its date alone is kept."""
+        return Asked(self.chart, operation, self._fresh if operation.date == self.operation.date else {})
 
     def after_operation(self, measure: Measure) -> tuple[Value, ...]:
         """Give the usable values that may count for *measure* after this operation, of any age, newest first."""

@@ -10,7 +10,7 @@ from cds_service.patient.finding import Answer, Finding
 from cds_service.patient.questions.arguments import Arguments, Condition
 
 _NOTHING: frozenset[str] = frozenset()
-_WORD_FACTS = {"surgery_type": "kind of operation", "region": "region", "approach": "approach", "technique": "technique"}
+_WORD_FACTS = {"region": "region", "approach": "approach", "technique": "technique"}
 _YES_FACTS = {"instrumented": "instruments or implants", "fusion": "a fusion", "revision": "a revision"}
 _TIMES = {"day_after_surgery": ("post_op_day", "day"), "week_after_surgery": ("completed_week", "completed week")}
 
@@ -30,6 +30,24 @@ class IsOneOf:
             return Finding(Answer.UNKNOWN, f"the {name} of the operation is not recorded", missing=(name,))
         answer = Answer.MET if value in self.words else Answer.NOT_MET
         return Finding(answer, f"{_WORD_FACTS[self.fact]} {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class IsOfType:
+    """Whether the operation is of one of the named types. A type that may hold as well counts; a guess leaves it open."""
+
+    types: frozenset[str]
+    needs: frozenset[str] = frozenset({"procedures"})
+
+    def ask(self, asked: Asked) -> Finding:
+        operation = asked.operation
+        for surgery_type in (operation.surgery_type, *operation.also_types):
+            if surgery_type in self.types:
+                return Finding(Answer.MET, f"operation {surgery_type}")
+        if operation.guessed_type in self.types:
+            because = f"the operation may be {operation.guessed_type}, but only text says so"
+            return Finding(Answer.UNKNOWN, because, missing=("kind of operation",))
+        return Finding(Answer.NOT_MET, f"operation {operation.surgery_type}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +148,8 @@ def compile_word_fact(arguments: Arguments) -> Condition:
     words = arguments.words("one_of")
     if not words:
         arguments.fault((), f"{arguments.question!r} lacks the key 'one_of'", "a list of words")
+    if arguments.question == "surgery_type":
+        return IsOfType(frozenset(words))
     return IsOneOf(arguments.question, frozenset(words))
 
 
@@ -152,6 +172,7 @@ def compile_age(arguments: Arguments) -> Condition:
 
 
 OPERATION_QUESTIONS = {
+    "surgery_type": compile_word_fact,
     **dict.fromkeys(_WORD_FACTS, compile_word_fact),
     **dict.fromkeys(_YES_FACTS, compile_yes_fact),
     **dict.fromkeys(_TIMES, compile_since),

@@ -1,0 +1,279 @@
+"""The inside story: from one patient's record and a day to Advice, in the order in which a clinician would think.
+
+    1. Which operations were done?         clinical/surgery
+    2. What must stop or soften it?        clinical/safety     (every rule of cards/safety, worst effect wins)
+    3. Where on its timeline is each?      clinical/timeline   (shift, effective week, phase)
+    4. What does the protocol allow?       clinical/protocol   (matrix; two operations intersect)
+    5. What do alerts take away?           here
+    6. Which few exercises, which dose?    clinical/programme
+
+Source: decision order of dossier section 0. Takes values and returns values; the day is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
+from cds_service.clinical.operation import Operation, Surgical
+from cds_service.clinical.programme import choose, with_dose
+from cds_service.clinical.protocol import (
+    MATRIX,
+    UNKNOWN_SPINE,
+    Ladder,
+    Permitted,
+    ladder_shift_weeks,
+    permit_all,
+    plan_of,
+)
+from cds_service.clinical.safety import Safety, data_quality_of, judge, modifiers_of
+from cds_service.clinical.surgery.episodes import find_operations
+from cds_service.clinical.timeline import place
+from cds_service.knowledge.model import Effect, Exercise, Grade, Knowledge
+from cds_service.patient.facts import Chart
+from cds_service.patient.finding import Evidence
+from cds_service.patient.record import Order, PatientRecord
+
+NOT_ALONE = "not_alone"
+INSTRUCTIONS = "activity_instructions"
+"""The codelist (words only) by which an instruction of the surgeon is recognised in an order's notes."""
+_LIVE_ORDERS = frozenset({"active", "on-hold", "completed", "unknown", None})
+_INSTRUCTING = frozenset({"ServiceRequest", "CarePlan"})
+
+
+def advise(record: PatientRecord, knowledge: Knowledge, on: date, at: datetime | None = None) -> Advice:
+    """Say what fits *record* on the day *on* (at the moment *at*, where it is known), and why.
+
+    Source: dossier section 0; every rule and week comes from *knowledge*.
+    """
+    return advise_after(find_operations(record, knowledge, on), record, knowledge, on, at)
+
+
+def advise_after(
+    surgical: Surgical, record: PatientRecord, knowledge: Knowledge, on: date, at: datetime | None = None
+) -> Advice:
+    """Say what fits *record* once its operations are known."""
+    current = tuple(one for one in surgical.operations if not one.permanent_blocks_only)
+    if not current:
+        return _nothing_to_say(surgical, knowledge, on)
+    chart = Chart(record, knowledge.known, on, at)
+    safety = judge(chart, current, knowledge)
+    modifiers, lowest_dose = modifiers_of(chart, current, knowledge)
+    ladders = _ladders(surgical, safety, knowledge)
+    plans = tuple(plan_of(ladder, not safety.no_progression) for ladder in _leading(ladders))
+    offered = _take_away(permit_all(ladders, knowledge), safety, knowledge)
+    week = max((one.operation.completed_week or 0 for one in _leading(ladders)), default=0)
+    exercises = with_dose(offered.plain, knowledge, week, lowest_dose)
+    refusal = _order_refusal(ladders, safety, exercises)
+    return Advice(
+        on=on,
+        knowledge_version=knowledge.version,
+        relevant=True,
+        operations=tuple(plan.operation for plan in plans),
+        plans=plans,
+        effect=safety.effect,
+        exercises=exercises,
+        supervised=with_dose(offered.supervised, knowledge, week, lowest_dose),
+        clearance=offered.clearance,
+        withheld=offered.withheld,
+        programme=choose(exercises, knowledge, _is_early(plans)),
+        alerts=safety.alerts,
+        unknown=safety.unknown,
+        data_quality=(*surgical.data_quality, *data_quality_of(safety, record, knowledge)),
+        modifiers=modifiers,
+        trace=safety.trace,
+        draft_knowledge=knowledge.is_draft,
+        order_refusal=refusal,
+        surgeon_instructions=_surgeon_instructions(record, knowledge, chart),
+        local_protocols=_local_protocols(knowledge, plans, safety.alerts),
+        no_progression=safety.no_progression,
+    )
+
+
+def _nothing_to_say(surgical: Surgical, knowledge: Knowledge, on: date) -> Advice:
+    """No spine operation that was done: no list, no alert, no card."""
+    return Advice(
+        on=on, knowledge_version=knowledge.version, relevant=False, operations=(), plans=(), effect=None, exercises=(),
+        supervised=(), clearance=(), withheld=(), programme=(), alerts=(), unknown=(),
+        data_quality=surgical.data_quality, modifiers=(), trace=(), draft_knowledge=knowledge.is_draft,
+        order_refusal=None,
+    )  # fmt: skip
+
+
+def _ladders(surgical: Surgical, safety: Safety, knowledge: Knowledge) -> tuple[Ladder, ...]:
+    """Put every operation on its protocol: one ladder for each type that holds, and old fusions for what they forbid."""
+    ladders: list[Ladder] = []
+    for operation, shifts, rule in zip(safety.operations, safety.shifts, safety.set_by, strict=True):
+        for surgery_type in (operation.surgery_type, *operation.also_types):
+            protocol = knowledge.protocols.get(surgery_type) or knowledge.protocols[UNKNOWN_SPINE]
+            placed = place(operation, protocol, ladder_shift_weeks(shifts))
+            set_by = rule or _why_unknown(placed)
+            ladders.append(Ladder(placed, protocol, shifts, set_by, _universal_only(placed, surgical)))
+    for operation in surgical.operations:
+        if operation.permanent_blocks_only and operation.surgery_type in knowledge.protocols:
+            ladders.append(Ladder(operation, knowledge.protocols[operation.surgery_type]))
+    return tuple(ladders)
+
+
+def _why_unknown(operation: Operation) -> str:
+    if operation.surgery_type != UNKNOWN_SPINE:
+        return MATRIX
+    return "DQ05" if operation.text_type is not None else "DQ04"
+
+
+def _universal_only(operation: Operation, surgical: Surgical) -> str | None:
+    """Name the data-quality rule that leaves this operation no list of its own (DQ06), or general advice only (DQ08)."""
+    if operation.completed_week is None:
+        return "DQ06"
+    return "DQ08" if any(found.rule == "DQ08" for found in surgical.data_quality) else None
+
+
+def _leading(ladders: Iterable[Ladder]) -> tuple[Ladder, ...]:
+    """Give one ladder for each operation that is recovered from now: its own type's, not those that hold as well."""
+    found: dict[tuple[str, ...], Ladder] = {}
+    for ladder in ladders:
+        if not ladder.operation.permanent_blocks_only:
+            found.setdefault(ladder.operation.procedures, ladder)
+    return tuple(found.values())
+
+
+# ---- what alerts take away ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """One rule's effect on the lists, in words for the withheld exercise."""
+
+    rule: str
+    because: str
+    grade: Grade
+
+
+def _take_away(permitted: Permitted, safety: Safety, knowledge: Knowledge) -> Permitted:
+    """Apply the alerts to what the protocols allow: stop all, universal set only, remove tags, supervise tags."""
+    removals = [_removal(rule, grade, safety.alerts) for rule, grade in safety.grades]
+    notes = [_removal(rule, grade, safety.notes) for rule, grade in safety.note_grades]
+    plain: list[Allowed] = []
+    supervised: list[Allowed] = []
+    withheld = list(permitted.withheld)
+    for allowed, is_plain in _both(permitted):
+        exercise = knowledge.exercises[allowed.exercise]
+        held = _held_by(exercise, removals) or _held_by(exercise, notes)
+        if held is not None:
+            withheld.append(Withheld(exercise.id, held.rule, held.because))
+            continue
+        watcher = _watched_by(exercise, removals) if is_plain else None
+        if watcher is not None:
+            supervised.append(replace(allowed, because=watcher.because, caution=watcher.rule))
+        else:
+            (plain if is_plain else supervised).append(allowed)
+    order = {exercise: place for place, exercise in enumerate(knowledge.exercises)}
+    return replace(
+        permitted,
+        plain=tuple(plain),
+        supervised=tuple(sorted(supervised, key=lambda one: order[one.exercise])),
+        withheld=tuple(sorted(withheld, key=lambda one: order[one.exercise])),
+        clearance=() if safety.effect is Effect.STOP_ALL else permitted.clearance,
+    )
+
+
+def _removal(rule: str, grade: Grade, alerts: Sequence[Alert]) -> _Removal:
+    because = next((alert.say for alert in alerts if alert.rule == rule), grade.say)
+    return _Removal(rule, because, grade)
+
+
+def _both(permitted: Permitted) -> Iterable[tuple[Allowed, bool]]:
+    yield from ((allowed, True) for allowed in permitted.plain)
+    yield from ((allowed, False) for allowed in permitted.supervised)
+
+
+def _held_by(exercise: Exercise, removals: Sequence[_Removal]) -> _Removal | None:
+    """Give the first (worst) rule that takes *exercise* away."""
+    for removal in removals:
+        grade = removal.grade
+        if grade.effect is Effect.STOP_ALL or (grade.effect is Effect.BASELINE_ONLY and not exercise.universal):
+            return removal
+        if exercise.id in grade.removes_exercises or exercise.tags.intersection(grade.removes):
+            return removal
+    return None
+
+
+def _watched_by(exercise: Exercise, removals: Sequence[_Removal]) -> _Removal | None:
+    """Give the first rule that wants somebody beside the patient (dossier section 9 row 4)."""
+    for removal in removals:
+        tags = removal.grade.supervises
+        if exercise.tags.intersection(tags) or (NOT_ALONE in tags and exercise.not_alone):
+            return removal
+    return None
+
+
+# ---- what goes with it ---------------------------------------------------------------------------------------------------
+
+
+def _is_early(plans: Sequence[Plan]) -> bool:
+    """Tell whether an operation is still in its first phase, when breathing and circulation come first."""
+    return any(plan.phase is None or plan.phase.id == plan.protocol.phases[0].id for plan in plans)
+
+
+def _order_refusal(ladders: Sequence[Ladder], safety: Safety, exercises: Sequence[Allowed]) -> str | None:
+    """Tell why no programme may be ordered; None where one may (dossier section 9 row 1)."""
+    reasons: list[str] = []
+    if safety.effect is Effect.STOP_ALL:
+        reasons.append("an alert stops all exercise")
+    for ladder in ladders:
+        operation = ladder.operation
+        if operation.permanent_blocks_only:
+            continue
+        if operation.text_type is not None:
+            reasons.append("the operation is recorded as text only")
+        if operation.staged:
+            reasons.append("the operation was done in stages; agree the plan with the surgeon first")
+        if ladder.universal_only is not None:
+            reasons.append(_UNIVERSAL_WHY[ladder.universal_only])
+        if ladder.protocol.agree_first:
+            reasons.append(ladder.protocol.agree_first_why or "to agree with the surgeon first")
+    if not reasons and not exercises:
+        reasons.append("no exercise fits today")
+    return "; ".join(dict.fromkeys(reasons)) or None
+
+
+_UNIVERSAL_WHY = {
+    "DQ06": "the date of the operation is not recorded",
+    "DQ08": "the operation is long past; general advice only",
+}
+
+
+def _surgeon_instructions(record: PatientRecord, knowledge: Knowledge, chart: Chart) -> tuple[Evidence, ...]:
+    """Give the notes of orders and plans that carry an instruction on activity: they override what we list.
+
+    What is found is shown, never interpreted: it grants no clearance.
+    """
+    codelist = knowledge.codelists.get(INSTRUCTIONS)
+    if codelist is None:
+        return ()
+    found = []
+    for order in record.orders or ():
+        if order.kind in _INSTRUCTING and order.status in _LIVE_ORDERS and not chart.is_future(order.when):
+            found += [_instruction(order, note) for note in order.notes if _instructs(note, codelist.words)]
+    return tuple(dict.fromkeys(found))
+
+
+def _instructs(note: str, words: Sequence[str]) -> bool:
+    said = note.lower()
+    return any(word in said for word in words)
+
+
+def _instruction(order: Order, note: str) -> Evidence:
+    return Evidence(order.reference, "instruction", value=note, date=order.when.as_recorded if order.when else None)
+
+
+def _local_protocols(knowledge: Knowledge, plans: Sequence[Plan], alerts: Sequence[Alert]) -> tuple[str, ...]:
+    """Name the local protocols whose changes took part in this advice."""
+    used = {plan.protocol.id for plan in plans} | {alert.rule for alert in alerts}
+    return tuple(
+        dict.fromkeys(name for path, name in knowledge.overlaid.items() if any(part in path for part in used))
+    )
+
+

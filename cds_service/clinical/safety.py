@@ -1,0 +1,287 @@
+"""Ask every safety rule about the patient: what must stop, soften or escalate, and what could not be known.
+
+Works for each operation by itself and keeps the worst answer of each rule. Lists no exercise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from cds_service.clinical.advice import Alert, Modifier, Trace, Unknown
+from cds_service.clinical.operation import DataQuality, Operation
+from cds_service.knowledge.model import (
+    EFFECT_ORDER,
+    SEVERITY_ORDER,
+    Effect,
+    Grade,
+    Knowledge,
+    SafetyRule,
+    Severity,
+)
+from cds_service.patient.facts import Asked, Chart, OperationFacts
+from cds_service.patient.finding import Answer, Finding, QualityEvent
+from cds_service.patient.record import PatientRecord
+
+_WHOLE_KINDS = ("problem list", "observations", "medicines")
+"""What is missing altogether is told as such, and not once for every rule that wanted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One rule's answer for one operation: the grade that speaks, or why none does."""
+
+    rule: SafetyRule
+    operation: int
+    finding: Finding
+    grade: Grade | None = None
+    extra: tuple[str, ...] = ()
+    open_grades: tuple[tuple[Grade, Finding], ...] = ()
+    """Grades that could not be asked."""
+    quality: tuple[QualityEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How much later a rule lets things start: *weeks*, for exercises with *tags* (empty: for all)."""
+
+    rule: str
+    weeks: int
+    tags: tuple[str, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What all rules say. *notes* are met rules that are no alert of their own (RF43)."""
+
+    operations: tuple[Operation, ...]
+    """The operations, with the protocol that a rule has put in place of their own."""
+    set_by: tuple[str | None, ...]
+    """For each operation the rule that changed its protocol."""
+    shifts: tuple[tuple[Shift, ...], ...]
+    alerts: tuple[Alert, ...]
+    notes: tuple[Alert, ...]
+    grades: tuple[tuple[str, Grade], ...]
+    """(rule, grade) of every alert: what they remove and supervise."""
+    note_grades: tuple[tuple[str, Grade], ...]
+    effect: Effect | None
+    no_progression: bool
+    unknown: tuple[Unknown, ...]
+    trace: tuple[Trace, ...]
+    quality: tuple[QualityEvent, ...]
+
+
+def facts_of(operation: Operation) -> OperationFacts:
+    """Say of an operation what the questions of patient/criteria.py may look at."""
+    return OperationFacts(
+        surgery_type=operation.surgery_type,
+        region=operation.region,
+        approach=operation.approach,
+        technique=operation.technique,
+        instrumented=operation.instrumented,
+        fusion=operation.fusion,
+        level_count=operation.level_count,
+        level_count_is_minimum=operation.level_count_is_minimum,
+        revision=operation.revision,
+        date=operation.date,
+        date_is_partial=operation.date_is_partial,
+        post_op_day=operation.post_op_day,
+        completed_week=operation.completed_week,
+        also_types=operation.also_types,
+        guessed_type=operation.text_type,
+    )
+
+
+def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -> Safety:
+    """Ask every rule about every operation of *operations* and put the answers together, worst first.
+
+    Source: dossier sections 0 and 4.3: the worst effect counts, REMOVE adds up over rules.
+    """
+    judgements: list[Judgement] = []
+    placed: list[Operation] = []
+    set_by: list[str | None] = []
+    for index, operation in enumerate(operations):
+        own, changed, rule_id = _judge_operation(chart, index, operation, knowledge)
+        judgements += own
+        placed.append(changed)
+        set_by.append(rule_id)
+    by_rule: dict[str, list[Judgement]] = {}
+    for judgement in judgements:
+        by_rule.setdefault(judgement.rule.id, []).append(judgement)
+    worst = [min(of_rule, key=_rank) for of_rule in by_rule.values()]
+    speaking = sorted((one for one in worst if one.grade is not None), key=_rank)
+    alerting = [one for one in speaking if one.grade.severity is not Severity.NOTE]
+    noted = [one for one in speaking if one.grade.severity is Severity.NOTE]
+    return Safety(
+        operations=tuple(placed),
+        set_by=tuple(set_by),
+        shifts=tuple(_shifts(judgements, index) for index in range(len(operations))),
+        alerts=tuple(_alert(one, placed) for one in alerting),
+        notes=tuple(_alert(one, placed) for one in noted),
+        grades=_grades(judgements, note=False),
+        note_grades=_grades(judgements, note=True),
+        effect=next((effect for effect in EFFECT_ORDER if any(one.grade.effect is effect for one in alerting)), None),
+        no_progression=any(
+            one.grade.no_progression or one.grade.effect in (Effect.NO_PROGRESSION, Effect.BASELINE_ONLY, Effect.STOP_ALL)
+            for one in alerting
+        ),
+        unknown=tuple(found for one in worst for found in _unknown(one)),
+        trace=tuple(_trace(one) for one in worst if one.grade is None or one.grade.severity is Severity.NOTE),
+        quality=tuple(dict.fromkeys(event for one in judgements for event in one.quality)),
+    )
+
+
+def _judge_operation(
+    chart: Chart, index: int, operation: Operation, knowledge: Knowledge
+) -> tuple[list[Judgement], Operation, str | None]:
+    """Ask first the rules that may put another protocol in place, then all others about the operation so changed."""
+    judgements: list[Judgement] = []
+    rule_id: str | None = None
+    asked = Asked(chart, facts_of(operation))
+    for rule in knowledge.rules_that_set_a_protocol:
+        judgement = _judge_rule(rule, index, asked)
+        judgements.append(judgement)
+        protocol = judgement.grade.sets_protocol if judgement.grade is not None else None
+        if protocol is not None:
+            operation, rule_id = replace(operation, surgery_type=protocol, also_types=()), rule.id
+            asked = asked.about(facts_of(operation))
+    judgements += [_judge_rule(rule, index, asked) for rule in knowledge.other_rules]
+    return judgements, operation, rule_id
+
+
+def _judge_rule(rule: SafetyRule, index: int, asked: Asked) -> Judgement:
+    """Give the first grade that is met. A rule that may or may not apply speaks when its grade is met: the stricter way."""
+    applies = rule.applies.ask(asked)
+    if applies.answer is Answer.NOT_MET:
+        finding = Finding(Answer.NOT_MET, f"does not apply: {applies.because}", applies.evidence)
+        return Judgement(rule, index, finding, quality=applies.quality)
+    quality = list(applies.quality)
+    open_grades: list[tuple[Grade, Finding]] = []
+    finding = applies
+    for grade in rule.grades:
+        finding = grade.when.ask(asked)
+        quality += finding.quality
+        if finding.answer is Answer.MET:
+            extra = tuple(say for when, say in grade.adds if when.ask(asked).is_met)
+            if applies.is_unknown:
+                finding = replace(finding, because=f"{finding.because}; {applies.because}")
+            return Judgement(rule, index, finding, grade, extra, tuple(open_grades), tuple(quality))
+        if finding.answer is Answer.UNKNOWN:
+            open_grades.append((grade, finding))
+    if open_grades:
+        finding = open_grades[0][1]
+    return Judgement(rule, index, finding, None, (), tuple(open_grades), tuple(quality))
+
+
+def _rank(judgement: Judgement) -> tuple[int, int, int, str]:
+    """Worst first: speaking before unknown before silent, then by effect and severity."""
+    grade = judgement.grade
+    if grade is None:
+        return (1 if judgement.open_grades else 2, 0, 0, judgement.rule.id)
+    return (0, EFFECT_ORDER.index(grade.effect), SEVERITY_ORDER.index(grade.severity), judgement.rule.id)
+
+
+def _alert(judgement: Judgement, operations: Sequence[Operation]) -> Alert:
+    rule, grade = judgement.rule, judgement.grade
+    return Alert(
+        rule=rule.id,
+        grade=grade.id,
+        title=rule.title,
+        severity=grade.severity,
+        effect=grade.effect,
+        removes=grade.removes,
+        because=judgement.finding.because,
+        say=" ".join((fill(grade.say, judgement.finding, operations[judgement.operation]), *judgement.extra)),
+        do=grade.do,
+        evidence=judgement.finding.evidence,
+        sources=grade.sources or rule.sources,
+        mark=grade.mark.value,
+    )
+
+
+def fill(say: str, finding: Finding, operation: Operation) -> str:
+    """Put the facts of *finding* and *operation* into the placeholders of *say*."""
+    first = next((one for one in finding.evidence if one.value is not None), None)
+    first = first or next(iter(finding.evidence), None)
+    words = {
+        "because": finding.because,
+        "value": (first.value if first else None) or "not recorded",
+        "when": (first.date if first else None) or "undated",
+        "what": first.what if first else finding.because,
+        "day": "not known" if operation.post_op_day is None else str(operation.post_op_day),
+        "week": "not known" if operation.completed_week is None else str(operation.completed_week),
+    }
+    for word, text in words.items():
+        say = say.replace("{" + word + "}", text)
+    return say[:1].upper() + say[1:]
+
+
+def _shifts(judgements: Iterable[Judgement], index: int) -> tuple[Shift, ...]:
+    return tuple(
+        Shift(one.rule.id, one.grade.shift_weeks, one.grade.shift_tags, one.finding.because)
+        for one in judgements
+        if one.operation == index and one.grade is not None and one.grade.shift_weeks
+    )
+
+
+def _grades(judgements: Iterable[Judgement], note: bool) -> tuple[tuple[str, Grade], ...]:
+    """Give every speaking (rule, grade): what two operations make a rule remove adds up."""
+    found = {
+        (one.rule.id, one.grade.id): (one.rule.id, one.grade)
+        for one in sorted((one for one in judgements if one.grade is not None), key=_rank)
+        if (one.grade.severity is Severity.NOTE) is note
+    }
+    return tuple(found.values())
+
+
+def _unknown(judgement: Judgement) -> Iterable[Unknown]:
+    """Tell what a rule could not ask. Where a milder grade speaks, the worse one that could not be asked is told too."""
+    rule = judgement.rule
+    worse = [(grade, finding) for grade, finding in judgement.open_grades if _is_worse(grade, judgement.grade)]
+    if not worse:
+        return
+    asked = [pair for pair in worse if pair[0].unknown_matters] or worse
+    because = "; ".join(dict.fromkeys(finding.because for _, finding in worse))
+    missing = {name for _, finding in worse for name in finding.missing}
+    group = next((kind for kind in _WHOLE_KINDS if kind in missing), rule.unknown_group)
+    matters = judgement.grade is None and rule.unknown_matters and asked[0][0].unknown_matters
+    yield Unknown(rule.id, because, rule.if_unknown, group, matters)
+
+
+def _is_worse(grade: Grade, speaking: Grade | None) -> bool:
+    if speaking is None:
+        return True
+    return SEVERITY_ORDER.index(grade.severity) < SEVERITY_ORDER.index(speaking.severity)
+
+
+def _trace(judgement: Judgement) -> Trace:
+    finding = judgement.finding
+    answer = finding.answer if judgement.grade is not None or not judgement.open_grades else Answer.UNKNOWN
+    return Trace(judgement.rule.id, answer.value, finding.because, finding.evidence)
+
+
+def data_quality_of(safety: Safety, record: PatientRecord, knowledge: Knowledge) -> tuple[DataQuality, ...]:
+    """Tell the values that had to be set aside (DQ09 to DQ11) and an unknown age (DQ12), each once."""
+    found = [
+        DataQuality(event.rule, knowledge.data_quality[event.rule].severity, event.because, (event.evidence,))
+        for event in sorted(safety.quality, key=lambda event: (event.rule, event.measure))
+    ]
+    if record.patient is None or record.patient.birth_date is None or record.patient.birth_date.earliest is None:
+        rule = knowledge.data_quality["DQ12"]
+        found.append(DataQuality(rule.id, rule.severity, rule.say))
+    return tuple(dict.fromkeys(found))
+
+
+def modifiers_of(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -> tuple[tuple[Modifier, ...], bool]:
+    """Give the modifiers that hold for this patient, and whether any of them keeps the dose low."""
+    found: dict[str, Modifier] = {}
+    lowest_dose = False
+    for operation in operations:
+        asked = Asked(chart, facts_of(operation))
+        for modifier in knowledge.modifiers:
+            finding = modifier.when.ask(asked)
+            if finding.is_met:
+                found.setdefault(modifier.id, Modifier(modifier.by_rule or modifier.id, modifier.say, finding.evidence))
+                lowest_dose = lowest_dose or modifier.lowest_dose
+    return tuple(found.values()), lowest_dose
