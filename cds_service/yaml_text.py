@@ -53,7 +53,10 @@ def read_yaml_text(file: Path, name: str | None = None) -> TextFile:
         text.faults.append(Fault(f"{text.name}:{line}", f"cannot be read as YAML: {error.problem}", "valid YAML"))
         return text
     if node is not None:
-        text.content = _plain(node, (), text)
+        try:
+            text.content = _plain(node, (), text)
+        except RecursionError:
+            text.faults.append(Fault(f"{text.name}:1", "an anchor (&) holds itself (*)", "an anchor that ends before its use"))
     return text
 
 

@@ -60,8 +60,8 @@ def with_dose(
 
 
 def dose_of(exercise: Exercise, lowest: bool) -> str:
-    """Say the dose. The universal set keeps its own: it is meant for the first days."""
-    if not lowest or exercise.universal:
+    """Say the dose. The universal set keeps its own, meant for the first days; walking has its targets by week."""
+    if not lowest or exercise.universal or exercise.category == WALKING:
         return exercise.dose
     return _lowest(exercise.dosing) or exercise.dose
 
