@@ -153,19 +153,20 @@ class FhirServer:
         failed in a passing way is repeated while that can help and time is left.  Raises FhirReadFailed, OutboundRefused.
         """
         self._client.guard.check(url)
-        for left in range(self.limits.retries, -1, -1):
+        repeats_left = self.limits.retries
+        while True:
             try:
                 return self._read_once(url, what, deadline)
             except FhirReadFailed as failure:
                 pause = failure.retry_after_seconds
                 if pause is None:
                     pause = self.limits.pause_seconds
-                if not left or not failure.retry_may_help or isinstance(failure, _NoRetryNow):
+                if not repeats_left or not failure.retry_may_help or isinstance(failure, _NoRetryNow):
                     raise
                 if self.clock() + pause >= deadline:
                     raise
-                self._client.wait(pause)
-        raise AssertionError("the loop returns or raises")
+            repeats_left -= 1
+            self._client.wait(pause)
 
     def _read_once(self, url: str, what: str, deadline: float) -> bytes:
         left = deadline - self.clock()

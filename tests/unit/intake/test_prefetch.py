@@ -193,6 +193,7 @@ WRONG = [
     {"resourceType": "Encounter", "id": "e"},
     a_search({"resourceType": "Observation", "id": "o", "code": {}}),
     a_search({"resourceType": "Encounter", "id": "e"}),
+    {"resourceType": "Bundle", "entry": [17]},
     PATIENT,
 ]
 

@@ -335,7 +335,11 @@ def test_the_medicine_is_found_wherever_it_is_named(kind: str, fields: dict) -> 
 
 
 def test_a_medicine_that_is_only_displayed_keeps_its_words_and_one_not_named_is_empty() -> None:
-    shown = the_medication("MedicationRequest", medicationReference={"reference": "#gone", "display": "apixaban"})
+    shown = the_medication(
+        "MedicationRequest",
+        medicationReference={"reference": "#gone", "display": "apixaban"},
+        contained=[{"id": "other"}, {"id": "gone"}],
+    )
 
     assert shown.code == Concept(text="apixaban")
     assert the_medication("MedicationRequest").code == Concept()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cds_service.errors import InputFaults
-from cds_service.intake.bundles import NESTED_BUNDLES_MOST, open_page
+from cds_service.intake.bundles import NESTED_BUNDLES_MOST, Page, _take_entry, open_page
 from cds_service.intake.mend import NoJson, read_leniently, read_part
 from cds_service.intake.read import read_bundle, read_drafts, read_record
 from cds_service.intake.shapes import Concept as ConceptShape
@@ -562,3 +562,44 @@ def test_no_bytes_whatever_break_the_reading(body: bytes) -> None:
         read_bundle(body)
     except InputFaults as refused:
         assert refused.faults
+
+
+def test_an_entry_that_the_frame_let_pass_but_nobody_can_read_is_named() -> None:
+    page = Page(root="prefetch.procedures", places=[])
+
+    _take_entry(page, msgspec.Raw(b'{"resource": {'), "entry[3]")
+
+    assert [one.where for one in page.unreadable] == ["prefetch.procedures.entry[3]"]
+
+
+def test_orders_among_lines_are_kept_whole() -> None:
+    record = read_bundle(f'{PATIENT}\n{{"resourceType":"Goal","id":"g","x":1}}\n'.encode())
+
+    assert (record.orders or ())[0].resource == {"resourceType": "Goal", "id": "g", "x": 1}
+
+
+def test_an_outcome_beside_a_broken_resource_is_passed_over() -> None:
+    record = read('{"resourceType":"OperationOutcome","issue":{"severity":"error"}}', "7", GOOD)
+
+    assert len(record.observations or ()) == 1 and [one.where for one in record.unreadable] == ["entry[2].resource"]
+
+
+def test_observations_under_another_key_are_not_taken() -> None:
+    body = f'{{"resourceType":"Bundle","entry":[{{"resource":{GOOD}}}]}}'.encode()
+
+    record = read_record({"procedures": [body], "observations": []})
+
+    assert record.procedures == () and len(record.observations or ()) == 0
+
+
+def test_a_resource_without_a_subject_does_not_choose_the_patient() -> None:
+    nobody, somebody, other = (
+        f'{{"resourceType":"Condition","id":"c{number}","code":{{}}{whose}}}'
+        for number, whose in enumerate(["", *(f',"subject":{{"reference":"Patient/p{one}"}}' for one in (1, 2))])
+    )
+
+    device = '{"resourceType":"Device","id":"d"}'
+
+    record = read_bundle(f"[{device},{nobody},{somebody},{other}]".encode())
+
+    assert [one.reference for one in record.conditions or ()] == ["Condition/c0", "Condition/c1"]

@@ -1,0 +1,198 @@
+"""The lazy Observations: same answers as the plain ones, at next to no cost where nobody asks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cds_service.intake import observations as module
+from cds_service.intake.observations import LazyObservations
+from cds_service.intake.read import read_record
+from cds_service.patient.record import Component, Concept, Observations, Quantity
+
+HEART, PANEL, SYSTOLIC = ("loinc", "8867-4"), ("loinc", "85354-9"), ("loinc", "8480-6")
+
+
+def coded(code: str, system: str | None = "http://loinc.org") -> dict:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+def lazy(*resources: dict) -> LazyObservations:
+    entries = [
+        {"resource": {"resourceType": "Observation", "id": f"o{number}", "code": coded("8867-4"), **resource}}
+        for number, resource in enumerate(resources)
+    ]
+    body = json.dumps({"resourceType": "Bundle", "entry": entries}).encode()
+    found = read_record({"observations": [body]}, patient_id="p1").observations
+    assert isinstance(found, LazyObservations)
+    return found
+
+
+def ids(found: object) -> list[str]:
+    return [one.reference.removeprefix("Observation/") for one in found]  # type: ignore[attr-defined]
+
+
+DATES = [
+    [{"effectiveDateTime": f"2026-03-0{day}T10:00:00Z"} for day in (2, 3, 1)],
+    [{"effectiveDateTime": text} for text in ("2026-03-01T10:00:00+02:00", "2026-03-01T09:00:00Z", "2026-03-01T09:30:00+01:00")],
+    [{"effectiveDateTime": text} for text in ("2026", "2026-03", "2026-03-01T10:00:00Z", "2026-03-01", "rubbish")] + [{}],
+    [{"effectiveDateTime": "2026-03-01T10:00:00Z"}, {"effectiveDateTime": "2026-03-01T10:00:00Z"}],
+    [{"effectiveInstant": "2026-03-01T10:00:00Z"}, {"effectivePeriod": {"start": "2026-03-02"}}, {"effectiveTiming": {"event": ["2026-03-03"]}}],
+    [{"effectivePeriod": {}}, {"effectiveTiming": {}}, {"effectiveDateTime": "2026-03-01"}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("resources", DATES, ids=lambda one: str(len(one)))
+def test_they_stand_newest_first_exactly_like_plain_ones(resources: list[dict]) -> None:
+    found = lazy(*resources)
+
+    plain = Observations(tuple(found.at(position) for position in range(len(resources))))
+    assert ids(found.all()) == ids(plain.all()) == ids(found.coded({HEART}))
+    assert len(found) == len(plain)
+
+
+def test_a_later_instant_is_newer_whatever_zone_it_was_written_in() -> None:
+    found = lazy(*DATES[1])
+
+    assert ids(found.all()) == ["o1", "o2", "o0"]
+
+
+def test_they_are_found_by_any_of_their_codes_once() -> None:
+    both = {"code": {"coding": [*coded("8867-4")["coding"], {"system": "http://snomed.info/sct", "code": "364075005"}]}}
+
+    found = lazy(both, {"code": coded("9279-1")})
+
+    assert ids(found.coded({HEART, ("snomed", "364075005")})) == ["o0"]
+    assert ids(found.coded([("loinc", "9279-1")])) == ["o1"] and ids(found.coded(())) == []
+
+
+def test_they_are_found_by_the_code_of_a_component() -> None:
+    panel = {
+        "code": coded("85354-9"),
+        "component": [
+            {"code": coded("8480-6"), "valueQuantity": {"value": 120, "unit": "mmHg"}},
+            {"code": {"text": "diastolic"}, "dataAbsentReason": {"text": "cuff off"}},
+        ],
+    }
+
+    found = lazy(panel)
+
+    assert ids(found.coded({SYSTOLIC})) == ids(found.coded({PANEL})) == ["o0"]
+    first, second = found.coded({SYSTOLIC})[0].components
+    assert first.value == Quantity(120.0, "mmHg")
+    assert second == Component(Concept(text="diastolic"), None, Concept(text="cuff off"))
+
+
+def test_codes_without_a_known_system_are_found_under_none_and_lower_case_is_no_other_code() -> None:
+    found = lazy({"code": coded("la-1", "urn:local")}, {"code": coded(" 8867-4 ", "http://loinc.org")})
+
+    assert ids(found.coded({HEART})) == ["o1"]
+
+
+def test_those_without_a_standard_code_are_told_by_their_words() -> None:
+    found = lazy(
+        {"code": {"text": "pain score"}},
+        {},
+        {"code": coded("x", "urn:local")},
+        {"code": {"coding": [{"system": "http://loinc.org"}], "text": "no code"}},
+        {"code": {"text": "panel"}, "component": [{"code": coded("8480-6")}]},
+    )
+
+    assert ids(found.known_by_words()) == ["o0", "o2", "o3", "o4"]
+    assert found.known_by_words() is found.known_by_words()
+
+
+def test_what_nobody_looks_at_is_not_converted(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    real = module._Converter.convert
+    monkeypatch.setattr(
+        module._Converter, "convert", lambda self, resource, name: made.append(name) or real(self, resource, name)
+    )
+    found = lazy(*[{"effectiveDateTime": f"2026-03-{day:02}T10:00:00Z"} for day in range(1, 29)])
+
+    newest = found.coded({HEART})[0]
+    again = found.all()[0]
+
+    assert made == ["Observation/o27"] and newest is again and len(found.coded({HEART})) == 28
+
+
+def test_they_behave_like_the_tuple_they_stand_for() -> None:
+    found = lazy({"effectiveDateTime": "2026-03-01"}, {"effectiveDateTime": "2026-03-02"})
+    all_of_them = found.all()
+    plain = tuple(all_of_them)
+
+    assert all_of_them == plain and plain == all_of_them and all_of_them == found.coded({HEART})
+    assert all_of_them != plain[:1] and all_of_them != "x" and hash(all_of_them) == hash(plain)
+    assert all_of_them[:1] == plain[:1] and all_of_them[-1] is plain[-1] and plain[0] in all_of_them
+    assert all_of_them + () == plain and () + all_of_them == plain and all_of_them + all_of_them == plain + plain
+    assert bool(all_of_them) and not found.coded(())
+    assert "2 Observations" in repr(all_of_them) and "2026" not in repr(all_of_them)
+
+
+def test_the_same_question_is_answered_from_memory() -> None:
+    found = lazy({})
+
+    assert found.coded({HEART}) is found.coded(frozenset({HEART})) and found.all() is found.all()
+
+
+def test_an_observation_is_read_field_by_field() -> None:
+    (one,) = lazy(
+        {
+            "status": "final",
+            "category": [{"coding": [{"code": "vital-signs"}]}],
+            "code": {"coding": [{"code": "a"}, {"code": "b"}, {}], "text": "two"},
+            "interpretation": [{"text": "high"}],
+            "bodySite": {"text": "arm"},
+            "note": [{"text": "sitting"}],
+            "valueQuantity": {"value": 5, "comparator": "<", "unit": "mg/L", "code": "mg/L", "system": "x"},
+            "dataAbsentReason": {"text": "none"},
+        }
+    ).all()
+
+    assert one.status == "final" and [coding.code for coding in one.code.codings] == ["a", "b"]
+    assert one.category[0].codings[0].code == "vital-signs" and one.interpretation == (Concept(text="high"),)
+    assert one.body_site == Concept(text="arm") and one.notes == ("sitting",)
+    assert one.value == Quantity(5.0, "mg/L", "mg/L", "<") and one.absent_reason == Concept(text="none")
+    assert one.when is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"valueRange": {"low": {"value": 1}}}, "recorded as a Range, which is not compared"),
+        ({"valueRatio": {"numerator": {"value": 1}}}, "recorded as a Ratio, which is not compared"),
+        ({"valuePeriod": {"start": "2026"}}, "recorded as a Period, which is not compared"),
+        ({"valueSampledData": {"data": "1 2"}}, "recorded as a SampledData, which is not compared"),
+        ({"valueRange": {}, "dataAbsentReason": {"text": "asked but unknown"}}, "asked but unknown"),
+        ({"valueQuantity": {"unit": "kg"}}, None),
+        ({}, None),
+    ],
+)
+def test_a_value_that_is_not_compared_is_absent_for_that_reason(fields: dict, reason: str | None) -> None:
+    (one,) = lazy(fields).all()
+
+    assert one.value is None and (one.absent_reason.text if one.absent_reason else None) == reason
+
+
+@pytest.mark.parametrize("value", [{"valueRange": {"low": {"value": 1}}}, {"valueRatio": {}}])
+def test_a_component_that_is_not_compared_says_so_too(value: dict) -> None:
+    (one,) = lazy({"component": [{"code": {"text": "x"}, **value}]}).all()
+
+    assert one.components[0].absent_reason is not None and one.components[0].value is None
+
+
+def test_a_thousand_are_read_soundly() -> None:
+    found = lazy(*[{"effectiveDateTime": f"2026-{1 + n % 12:02}-{1 + n % 28:02}T10:00:00Z"} for n in range(1000)])
+
+    days = [one.when.latest for one in found.coded({HEART})]  # type: ignore[union-attr]
+
+    assert len(days) == 1000 and days == sorted(days, reverse=True)  # type: ignore[type-var]
+
+
+def test_what_recurs_is_made_once() -> None:
+    category = {"category": [{"coding": [{"code": "vital-signs"}]}]}
+
+    first, second = lazy(category, category).all()
+
+    assert first.category is second.category and first.code is second.code
