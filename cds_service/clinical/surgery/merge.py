@@ -22,6 +22,10 @@ _UNIONS = {span: region for region, span in _SPANS.items()} | {
     (0, 2): "cervicothoracic", (0, 3): "cervicothoracic", (1, 3): "thoracolumbar",
 }  # fmt: skip
 _VAGUE = ("other", "adjunct")
+_TITLES = ("site", "text")
+_PLACE_ORIGINS = ("code", *_TITLES, "note", "reason")
+"""Who may tell the region where no operation code does, surest first; only site and title can contradict a code."""
+_ORIGIN_WORDS = {"code": "site code", "text": "title"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Conclusion:
 class _Notes:
     because: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    place_in_doubt: bool = False
+    """Two regions far from each other were named for one operation."""
 
 
 def regions_touch(one: str | None, other: str | None) -> bool:
@@ -86,31 +92,18 @@ def conclude(facts: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> Conc
     speaking = coded or [fact for fact in others if fact.surgery_class]
     fusion = _fusion(speaking, others, notes)
     top = _top_class(speaking, fusion, others, knowledge, notes)
-    region = _region(speaking, others, top, knowledge, notes)
+    region = _region(speaking, others, top, notes)
     approach = _approach(speaking, others, top)
-    names = _names(speaking, others, region)
+    names = _names((*speaking, *others))
     count = _count(speaking, others, names, notes)
     revision = _revision(speaking, others, notes)
     instrumented = _any_true([fact.instrumented for fact in (*speaking, *others)])
-    row = _type_row(top, region, approach, count, knowledge)
-    also, alternatives = list(row.also), list(row.alternatives)
-    surgery_type = row.surgery_type
-    if len(notes.conflicts) and any("different regions" in conflict for conflict in notes.conflicts):
-        alternatives = sorted({_type_row(_class(fact), fact.region, fact.approach, None, knowledge).surgery_type
-                               for fact in speaking})  # fmt: skip
-        surgery_type, also, region = UNKNOWN_SPINE, [], None
-    for part in _parts_apart(speaking, top, knowledge):
-        other = _type_row(part, region, None, None, knowledge).surgery_type
-        if other not in (surgery_type, UNKNOWN_SPINE):
-            also.append(other)
-            notes.because.append(f"{knowledge.classes[part].term} in the same session: limits of {other} hold as well")
-    deformity = _straddles(top, count, knowledge)
-    if deformity and deformity != surgery_type:
-        also.append(deformity)
-        notes.because.append(f"the code leaves the number of levels open, it may be {deformity}: its limits hold as well")
+    surgery_type, also, alternatives = _types(speaking, top, region, approach, count, knowledge, notes)
+    if notes.place_in_doubt:
+        surgery_type, also, alternatives, region = UNKNOWN_SPINE, (), _types_of_each(speaking, knowledge), None
     return Conclusion(
         surgery_type=surgery_type,
-        also=tuple(dict.fromkeys(one for one in also if one != surgery_type)),
+        also=also,
         alternatives=tuple(one for one in alternatives if one != surgery_type),
         surgery_class=top,
         region=region,
@@ -125,6 +118,35 @@ def conclude(facts: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> Conc
         because=tuple(notes.because),
         refined=bool(coded) and _refined(coded, others),
     )
+
+
+def _types(
+    speaking: Sequence[SurgicalFact],
+    top: str,
+    region: str | None,
+    approach: str | None,
+    count: LevelCount | None,
+    knowledge: SurgeryKnowledge,
+    notes: _Notes,
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Give the type, the types whose limits hold as well, and what it could also have been."""
+    row = _type_row(top, region, approach, count, knowledge)
+    also = list(row.also)
+    for part in _parts_apart(speaking, top, knowledge):
+        other = _type_row(part, region, None, None, knowledge).surgery_type
+        if other not in (row.surgery_type, UNKNOWN_SPINE):
+            also.append(other)
+            notes.because.append(f"{knowledge.classes[part].term} in the same session: limits of {other} hold as well")
+    longer = _straddles(top, count, knowledge)
+    if longer and longer != row.surgery_type:
+        also.append(longer)
+        notes.because.append(f"the code leaves the number of levels open, it may be {longer}: its limits hold as well")
+    return row.surgery_type, tuple(dict.fromkeys(also)), row.alternatives
+
+
+def _types_of_each(speaking: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> tuple[str, ...]:
+    rows = (_type_row(_class(fact), fact.region, fact.approach, None, knowledge) for fact in speaking)
+    return tuple(sorted({row.surgery_type for row in rows}))
 
 
 def _class(fact: SurgicalFact) -> str:
@@ -173,30 +195,22 @@ def _top_class(
 
 
 def _region(
-    speaking: Sequence[SurgicalFact],
-    others: Sequence[SurgicalFact],
-    top: str,
-    knowledge: SurgeryKnowledge,
-    notes: _Notes,
+    speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], top: str, notes: _Notes
 ) -> str | None:
     chief = [fact.region for fact in speaking if _class(fact) == top or (top == "fusion" and fact.fusion)]
     told = [region for region in chief if region] or [fact.region for fact in speaking if fact.region]
     far = _far_apart(told)
     if far:
+        notes.place_in_doubt = True
         notes.conflicts.append(f"the codes name different regions ({far[0]} and {far[1]}): read as not known")
-    for origin in ("site", "text", "reason"):
+    for origin in _PLACE_ORIGINS:
         spoken = [fact.region for fact in others if fact.origin == origin and fact.region]
-        if not spoken:
-            continue
-        if not told:
-            notes.because.append(f"region {union_of(spoken)} from the {origin}")
+        if spoken and not told:
+            notes.because.append(f"region {union_of(spoken)} from the {_ORIGIN_WORDS.get(origin, origin)}")
             return union_of(spoken)
-        if origin != "reason" and not any(regions_touch(one, other) for one in told for other in spoken):
-            notes.conflicts.append(
-                f"code and {origin} name different regions ({told[0]} and {spoken[0]}): read as not known"
-            )
-    if not told and top == "discectomy" and not far:
-        return None
+        if origin in _TITLES and spoken and not any(regions_touch(one, other) for one in told for other in spoken):
+            notes.place_in_doubt = True
+            notes.conflicts.append(f"code and {origin} name different regions ({told[0]} and {spoken[0]}): read as not known")
     return union_of(told)
 
 
@@ -209,20 +223,17 @@ def _far_apart(regions: Sequence[str | None]) -> tuple[str, str] | None:
 
 
 def _approach(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], top: str) -> str | None:
-    chief = {fact.approach for fact in speaking if _class(fact) == top} or {fact.approach for fact in speaking}
-    told = {one for one in chief if one}
-    if not told or told <= {"percutaneous", "endoscopic"}:
-        spoken = {fact.approach for fact in others if fact.approach}
-        told = {one for one in spoken if one} or told
-    if {"anterior", "posterior"} <= told or "combined" in told:
+    chief = {fact.approach for fact in speaking if _class(fact) == top} - {None}
+    told = chief or {fact.approach for fact in speaking} - {None}
+    if told <= {"percutaneous", "endoscopic"}:  # how the skin was passed, not from which side: words may tell more
+        told = {fact.approach for fact in others} - {None} or told
+    if {"anterior", "posterior"} <= told:
         return "combined"
-    return min(told, key=str) if told else None
+    return min((one for one in told if one), default=None)
 
 
-def _names(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], region: str | None) -> tuple[str, ...]:
-    spoken = [name for fact in others for name in fact.names]
-    coded = [name for fact in speaking for name in fact.names]
-    return tuple(sorted(set(spoken) | set(coded), key=_height))
+def _names(facts: Iterable[SurgicalFact]) -> tuple[str, ...]:
+    return tuple(sorted({name for fact in facts for name in fact.names}, key=_height))
 
 
 def _height(name: str) -> tuple[int, int]:
@@ -233,28 +244,25 @@ def _height(name: str) -> tuple[int, int]:
 def _count(
     speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], names: tuple[str, ...], notes: _Notes
 ) -> LevelCount | None:
+    """Count motion segments: codes give a count or a least number, words and level codes an exact one; more is stricter."""
     groups: dict[tuple[str, str], list[SurgicalFact]] = {}
     for fact in speaking:
         if fact.count is not None:
-            groups.setdefault((fact.system, _class(fact) if fact.system == "icd10pcs" else fact.family or ""), []).append(fact)
+            place = _class(fact) if fact.system == "icd10pcs" else fact.family or ""
+            groups.setdefault((fact.system, place), []).append(fact)
     coded = [_sum(group) for group in groups.values()]
-    told = [fact.count for fact in others if fact.count is not None]
-    spoken = [LevelCount(len(names), len(names))] if any(fact.names for fact in others) else []
-    bounds = [*coded, *told, *spoken]
-    if not bounds:
-        return LevelCount(len(names), None) if names else None
-    least = max(bound.least for bound in bounds)
-    exact = [bound.most for bound in (*told, *spoken) if bound.most is not None] or [
-        bound.most for bound in coded if bound.most is not None
-    ]
-    for bound in coded:
-        if exact and bound.most is not None and (told or spoken) and least > max(exact):
-            notes.conflicts.append(f"the codes count {bound.least} levels, the text {max(exact)}: the larger number holds")
-            return LevelCount(least, least)
-    most = max(exact) if exact else None
-    if not (told or spoken) and any(bound.most is None for bound in coded):
-        most = None
-    return LevelCount(least, None if most is None else max(least, most))
+    spoken = [fact.count for fact in others if fact.count is not None]
+    if names and (any(fact.names for fact in others) or not coded):
+        spoken.append(LevelCount(len(names), len(names) if any(fact.names for fact in others) else None))
+    if not coded and not spoken:
+        return None
+    least = max(count.least for count in (*coded, *spoken))
+    exact = [count.most for count in spoken if count.most is not None]
+    if exact and any(count.least > max(exact) for count in coded):
+        notes.conflicts.append(f"the codes count {least} levels, the words {max(exact)}: the larger number holds")
+        return LevelCount(least, least)
+    bounds = exact or [count.most for count in coded]
+    return LevelCount(least, None if not bounds or None in bounds else max(least, *(one for one in bounds if one)))
 
 
 def _sum(group: Sequence[SurgicalFact]) -> LevelCount:
@@ -262,7 +270,7 @@ def _sum(group: Sequence[SurgicalFact]) -> LevelCount:
     parts: dict[str, LevelCount] = {}
     for number, fact in enumerate(group):
         assert fact.count is not None
-        place = f"{fact.family}" if fact.system == "icd10pcs" else f"{fact.code}" if not fact.addon else f"{number}"
+        place = _counting_place(fact, number)
         known = parts.get(place)
         if known is None or fact.count.least > known.least:
             parts[place] = fact.count
@@ -271,6 +279,13 @@ def _sum(group: Sequence[SurgicalFact]) -> LevelCount:
         sum(count.least for count in parts.values()),
         None if None in most else sum(one for one in most if one is not None),
     )
+
+
+def _counting_place(fact: SurgicalFact, number: int) -> str:
+    """A body part counts once, a base code once, an add-on code each time it stands there."""
+    if fact.system == "icd10pcs":
+        return fact.family or ""
+    return f"{fact.code} {number}" if fact.addon else "base"
 
 
 def _revision(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], notes: _Notes) -> bool | None:

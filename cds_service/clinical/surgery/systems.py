@@ -21,6 +21,7 @@ _SHAPES: dict[str, re.Pattern[str]] = {
 _ORDER = ("loinc", "icd10pcs", "snomed", "cpt", "hcpcs", "icd9", "opcs4")
 _WEAK = frozenset({"cpt", "hcpcs", "icd9", "opcs4"})
 _PROCEDURE_SYSTEMS = frozenset(_SHAPES)
+_MODIFIED = re.compile(r"^(\d{4}[0-9TFUMA]|[A-V]\d{4})([-,]?[0-9A-Z]{2})+$")  # 63030-50: a code with its modifiers
 _DOTTED_ICD9 = re.compile(r"\d{2}\.\d{1,2}")
 
 
@@ -44,7 +45,7 @@ def read_code(system: str | None, code: str | None) -> ReadCode:
     text = normal_code(recorded, code)
     if recorded == "cpt" or recorded == "hcpcs":
         recorded = "hcpcs" if text[:1].isalpha() else "cpt"  # one code space, two addresses in feeds
-        text = text.split("-")[0]  # a CPT modifier, 63030-50
+        text = _MODIFIED.sub(r"\1", text)
     shape = _SHAPES.get(recorded)
     if shape is not None and shape.fullmatch(text):
         return ReadCode((recorded, text))

@@ -74,7 +74,7 @@ def test_a_code_tells_type_region_and_fusion(surgery, system, code, surgery_type
     ("system", "code"),
     [
         (PCS, "009U3ZX"), (PCS, "3E0R3BZ"), (PCS, "0RGE04Z"), (PCS, "0SR90J9"), (PCS, "0RC"), (PCS, "BR39ZZZ"),
-        (PCS, "0RJ0XZZ"), (PCS, "0SB23ZX"), (PCS, "XNS40GA"), (PCS, "XRGG0R7"), (PCS, "0016070"), (PCS, "0RP003Z"),
+        (PCS, "0RJ0XZZ"), (PCS, "0SB23ZX"), (PCS, "XNS40GA"), (PCS, "XRGG0R7"), (PCS, "0016070"), (PCS, "0RP033Z"),
         (CPT, "27447"), (CPT, "62270"), (CPT, "64483"), (CPT, "22505"), (CPT, "00670"), (ICD9, "03.31"),
         (ICD9, "81.54"), (OPCS, "A52.1"), (OPCS, "V48.5"), (OPCS, "W38.1"), (SCT, "609588000"), (SCT, "277762005"),
     ],
