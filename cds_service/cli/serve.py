@@ -16,6 +16,7 @@ from gunicorn.app.base import BaseApplication
 from cds_service import metrics
 from cds_service.app import create_app, settle_memory
 from cds_service.cli.exits import tells_errors
+from cds_service.cli.patient_worker import PatientWorker
 from cds_service.hooks import PATIENT_VIEW
 from cds_service.settings import Settings
 
@@ -43,7 +44,7 @@ class Server(BaseApplication):
         wanted = {
             "bind": f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}",
             "workers": settings.workers,
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "threads": settings.threads,
             "preload_app": True,
             "max_requests": settings.worker_calls,
@@ -60,6 +61,7 @@ class Server(BaseApplication):
             "child_exit": _forget_numbers,
             "when_ready": lambda arbiter: self._on_ready(),
         }
+        PatientWorker.body_bytes_most = settings.max_body_bytes
         for name, value in wanted.items():
             self.cfg.set(name, value)
 

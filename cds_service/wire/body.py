@@ -52,7 +52,10 @@ def decode(body: bytes, decoder: msgspec.json.Decoder = _DECODER) -> Any:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
-        raise
+        if decoder is not _DECODER:
+            raise
+        # Without a type only a number can be wrong: one that no float holds.
+        raise CallFaults([Fault("$", "holds a number beyond measure", "numbers of at most 308 digits")]) from None
     except msgspec.DecodeError as error:
         raise CallFaults([Fault("$", _without_values(error), "JSON (RFC 8259)")]) from None
     except RecursionError:
@@ -83,6 +86,9 @@ def check_names_once(body: bytes, raw_values: Mapping[str, msgspec.Raw]) -> None
         ) from None
     except RecursionError:
         raise CallFaults([Fault("$", "the JSON nests too deep", "fewer levels of objects and arrays")]) from None
+    except ValueError:
+        # Python reads no integer of more than 4300 digits; msgspec does not mind where the member is not ours.
+        raise CallFaults([Fault("$", "holds a number beyond measure", "numbers of at most 308 digits")]) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
