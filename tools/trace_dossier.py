@@ -22,7 +22,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 _NAMES = re.compile(r"\b(?:\d{4,6}-\d|[A-Z]{1,4}\d+[A-Z]?\d*|[A-Z]+-\d+(?:-[A-Z]+)?|\d+:\d+|LOINC \S+)\b|https?://\S+")
-_NOT_NUMBERS = frozenset({"code", "topic_code", "snomed_code", "codes", "next_check", "checked_on", "version", "codelist"})
+_NOT_NUMBERS = frozenset({"written_by", "code", "topic_code", "snomed_code", "codes", "next_check", "checked_on", "version", "codelist"})
 _AS_LUMBAR = {"THX_FUS": "LUM_FUS", "HW_REM": "LUM_LAMI"}
 
 
@@ -115,14 +115,17 @@ class Tracer:
         return self.report
 
     def expect(self, file: str, where: str, found: str, allowed: str) -> None:
-        """Take every number of *found* as traced that stands in *allowed*; the others need a reason."""
+        """Take every number of *found* as traced that stands in *allowed*; the others need a reason.
+
+        A reason is written for a number in a file, or for all numbers below a key of that file.
+        """
         known = set(numbers(allowed))
         for number in numbers(found):
             if number in known:
                 self.report.traced[file] = self.report.traced.get(file, 0) + 1
-            elif (file, number) in self.reasons:
-                self.used.add((file, number))
-                self.report.reasoned.append(f"{file}: {where}: {number}: {self.reasons[file, number]}")
+            elif key := next((key for key in ((file, number), *((file, step) for step in where.split("."))) if key in self.reasons), None):
+                self.used.add(key)
+                self.report.reasoned.append(f"{file}: {where}: {number}: {self.reasons[key]}")
             else:
                 self.report.untraced.append(f"{file}: {where}: {number} in {found!r}")
 

@@ -15,7 +15,7 @@ from cds_service.knowledge.model import Governance, Knowledge, Status
 from cds_service.knowledge.order_content import load_order_content
 from cds_service.knowledge.overlay import lay_over, read_overlay
 from cds_service.knowledge.protocols import load_protocols
-from cds_service.knowledge.rules import load_safety
+from cds_service.knowledge.rules import Ground, load_safety
 from cds_service.knowledge.sources import load_sources
 from cds_service.knowledge.surgery import load_surgery
 
@@ -49,7 +49,8 @@ def load_knowledge(folder: Path, overlay: Path | None = None, use_draft: bool = 
 
 
 def _lay_over(knowledge: Knowledge, folder: Path, overlay: Path, use_draft: bool, faults: list[Fault]) -> Knowledge:
-    local = read_overlay(overlay, (), faults)
+    ground = Ground(knowledge.known, knowledge.sources, knowledge.tags, knowledge.exercises, knowledge.protocols)
+    local = read_overlay(overlay, ground, faults)
     if local is None:
         return knowledge
     if not use_draft and local.governance.status is not Status.ACTIVE:

@@ -27,6 +27,7 @@ from cds_service.knowledge.model import (
     SafetyRule,
 )  # fmt: skip
 from cds_service.knowledge.protocols import StepShape, check_weeks
+from cds_service.knowledge.rules import Ground, load_rules
 from cds_service.knowledge.shapes import (
     NOBODY_YET,
     Governed,
@@ -90,17 +91,35 @@ _KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 
 
-def read_overlay(folder: Path, rules: tuple[SafetyRule, ...], faults: list[Fault]) -> Overlay | None:
-    """Read `overlay.yaml` of *folder*; *rules* are those of its safety/ folder, already loaded."""
+def read_overlay(folder: Path, ground: Ground, faults: list[Fault]) -> Overlay | None:
+    """Read `overlay.yaml` and `safety/*.yaml` of *folder*; a knowledge file anywhere else is a fault, never passed over."""
     if not folder.is_dir():
         faults.append(Fault(str(folder), "there is no such overlay folder", "a folder with overlay.yaml"))
         return None
     text = read_yaml_text(folder / "overlay.yaml", "overlay.yaml")
     data = read_shape(_Overlay(), text, faults)
+    _tell_strangers(folder, faults)
+    rules = _local_rules(folder, ground, faults)
     if data is None:
         return None
     changes = tuple((change, ("changes", index)) for index, change in enumerate(data["changes"]))
     return Overlay(data["name"], governance_of(data, text, (), faults), changes, rules, text)
+
+
+def _tell_strangers(folder: Path, faults: list[Fault]) -> None:
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder).as_posix()
+        is_ours = name == "overlay.yaml" or file.parent == folder / "safety" and file.suffix == ".yaml"
+        if file.suffix in (".yaml", ".yml", ".csv") and not is_ours:
+            expected = "overlay.yaml, and safety/*.yaml for rules"
+            faults.append(Fault(f"overlay/{name}", "this file would have no effect", expected, "move or rename it"))
+
+
+def _local_rules(folder: Path, ground: Ground, faults: list[Fault]) -> tuple[SafetyRule, ...]:
+    found: list[Fault] = []
+    rules = load_rules(folder, ground, found)
+    faults.extend(replace(fault, where=f"overlay/{fault.where}") for fault in found)
+    return tuple(replace(rule, file=f"overlay/{rule.file}") for rule in rules)
 
 
 def lay_over(knowledge: Knowledge, overlay: Overlay, faults: list[Fault]) -> Knowledge:
@@ -262,7 +281,7 @@ class _Work:
             self.rules[rule.id] = rule
             ours = "no such rule" if before is None else f"as in {before.file}"
             self.note(
-                f"rules.{rule.id}", f"safety rule {rule.id} ({rule.title})", ours, f"as in the local {rule.file}",
+                f"rules.{rule.id}", f"safety rule {rule.id} ({rule.title})", ours, f"as in {rule.file}",
                 strictness, change, path,
             )  # fmt: skip
 

@@ -11,6 +11,7 @@ from cds_service.errors import Fault, KnowledgeFaults
 from cds_service.knowledge.load import content_hash, load_knowledge
 from cds_service.knowledge.model import Dosing, Effect, Knowledge, Permission, SafetyRule
 from cds_service.knowledge.overlay import lay_over, local_names, read_overlay
+from cds_service.knowledge.rules import Ground
 from tests.unit.knowledge.conftest import CARDS
 from tests.unit.knowledge.questions import a_grade, a_rule
 
@@ -27,7 +28,7 @@ APPROVED = "    approved_by: Dr A. Example\n    reason: our own series\n"
 
 
 def an_overlay(folder: Path, changes: str, status: str = "active") -> Path:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     text = HEAD.format(status=status)
     (folder / "overlay.yaml").write_text(
         text.replace("changes:\n", "changes: []\n") if not changes else text + changes, encoding="utf-8"
@@ -37,9 +38,13 @@ def an_overlay(folder: Path, changes: str, status: str = "active") -> Path:
 
 def laid(shipped: Knowledge, tmp_path: Path, changes: str, rules: tuple[SafetyRule, ...] = ()) -> tuple[Knowledge, list[Fault]]:
     faults: list[Fault] = []
-    overlay = read_overlay(an_overlay(tmp_path / "local", changes), rules, faults)
+    overlay = read_overlay(an_overlay(tmp_path / "local", changes), a_ground(shipped), faults)
     assert overlay is not None, faults
-    return lay_over(shipped, overlay, faults), faults
+    return lay_over(shipped, replace(overlay, rules=(*overlay.rules, *rules)), faults), faults
+
+
+def a_ground(knowledge: Knowledge) -> Ground:
+    return Ground(knowledge.known, knowledge.sources, knowledge.tags, knowledge.exercises, knowledge.protocols)
 
 
 def test_a_later_week_needs_nobody(shipped: Knowledge, tmp_path: Path) -> None:
@@ -182,7 +187,7 @@ def test_how_alone_keeps_the_dose(shipped: Knowledge, tmp_path: Path) -> None:
         ("{protocol: LUM_FUS, progression: P1 to P3, say: more}", "'P1 to P3' is no progression test we know"),
         ("{number: pool_weeks, value: 16}", "'pool_weeks' is no number we know"),
         ("{exercise: bridges, dose: more}", "'bridges' is no exercise we know"),
-        ("{rule: RF99}", "'RF99' is no rule of safety/ in this overlay we know"),
+        ("{rule: LX99}", "'LX99' is no rule of safety/ in this overlay we know"),
         ("{protocol: LUM_FUS}", "these keys make no change we know: protocol"),
         ("{protocol: LUM_FUS, exercise: bridge}", "these keys make no change we know"),
         ("{protocol: LUM_FUS, exercise: bridge, from_week: 8, value: 3}", "these keys make no change we know"),
@@ -196,19 +201,19 @@ def test_a_change_that_is_none_is_told(shipped: Knowledge, tmp_path: Path, chang
 
 
 def test_a_rule_of_ones_own_is_one_rule_more(shipped: Knowledge, tmp_path: Path) -> None:
-    knowledge, faults = laid(shipped, tmp_path, "", (a_rule("RF98"),))
+    knowledge, faults = laid(shipped, tmp_path, "", (a_rule("LX98"),))
 
     assert faults == []
-    assert knowledge.rules[-1].id == "RF98"
-    assert knowledge.overlaid["rules.RF98"] == "Example General Hospital, protocol 3"
+    assert knowledge.rules[-1].id == "LX98"
+    assert knowledge.overlaid["rules.LX98"] == "Example General Hospital, protocol 3"
 
 
 def _with_rule(knowledge: Knowledge) -> Knowledge:
-    return replace(knowledge, rules=(*knowledge.rules, a_rule("RF98")))
+    return replace(knowledge, rules=(*knowledge.rules, a_rule("LX98")))
 
 
 def test_a_stricter_rule_of_the_same_id_replaces_ours(shipped: Knowledge, tmp_path: Path) -> None:
-    local = a_rule("RF98", grades=(a_grade(effect=Effect.STOP_ALL),))
+    local = a_rule("LX98", grades=(a_grade(effect=Effect.STOP_ALL),))
 
     knowledge, faults = laid(_with_rule(shipped), tmp_path, "", (local,))
 
@@ -217,12 +222,12 @@ def test_a_stricter_rule_of_the_same_id_replaces_ours(shipped: Knowledge, tmp_pa
 
 
 def test_a_looser_rule_needs_its_entry(shipped: Knowledge, tmp_path: Path) -> None:
-    local = a_rule("RF98", grades=(a_grade(effect=Effect.INFO),))
+    local = a_rule("LX98", grades=(a_grade(effect=Effect.INFO),))
 
     _, refused = laid(_with_rule(shipped), tmp_path, "", (local,))
-    _, approved = laid(_with_rule(shipped), tmp_path, "  - rule: RF98\n" + APPROVED, (local,))
+    _, approved = laid(_with_rule(shipped), tmp_path, "  - rule: LX98\n" + APPROVED, (local,))
 
-    assert "in an entry with rule: RF98" in refused[0].todo
+    assert "in an entry with rule: LX98" in refused[0].todo
     assert approved == []
 
 
@@ -266,3 +271,47 @@ def test_a_signed_overlay_is_taken_where_drafts_are_off(tmp_path: Path) -> None:
     local = an_overlay(tmp_path / "local", "")
 
     assert load_knowledge(CARDS, local, use_draft=False).overlay == "Example General Hospital, protocol 3"
+
+
+def test_a_file_in_the_wrong_place_is_told_and_not_passed_over(shipped: Knowledge, tmp_path: Path) -> None:
+    local = an_overlay(tmp_path / "local", "")
+    (local / "safty").mkdir()
+    (local / "safty" / "fever.yaml").write_text("rules: []\n", encoding="utf-8")
+    faults: list[Fault] = []
+
+    read_overlay(local, a_ground(shipped), faults)
+
+    assert [fault.where for fault in faults] == ["overlay/safty/fever.yaml"]
+
+
+def a_local_copy(tmp_path: Path, before: str, after: str, changes: str = "") -> Path:
+    """An overlay whose safety/ folder holds our vital-signs rules with one thing changed."""
+    local = an_overlay(tmp_path / "local", changes)
+    (local / "safety").mkdir()
+    text = (CARDS / "safety" / "vital_signs.yaml").read_text(encoding="utf-8")
+    assert before in text
+    rules = text[text.index("  - id: RF18") :]
+    one = rules[: rules.index("\n  - id:", 5) + 1]
+    head = text[: text.index("rules:\n")] + "rules:\n"
+    (local / "safety" / "pulse.yaml").write_text(head + one.replace(before, after, 1), encoding="utf-8")
+    return local
+
+
+def test_a_stricter_threshold_of_ones_own_needs_nobody(tmp_path: Path) -> None:
+    knowledge = load_knowledge(CARDS, a_local_copy(tmp_path, "above: 130", "above: 125"))
+
+    assert [(change.path, change.strictness) for change in knowledge.local_changes] == [("rules.RF18", "stricter")]
+    assert local_names(knowledge, ("rules.RF18",)) == ("Example General Hospital, protocol 3",)
+
+
+def test_a_looser_threshold_of_ones_own_is_refused_until_approved(tmp_path: Path) -> None:
+    with pytest.raises(KnowledgeFaults, match="is looser than ours"):
+        load_knowledge(CARDS, a_local_copy(tmp_path / "a", "above: 130", "above: 140"))
+
+    approved = a_local_copy(tmp_path / "b", "above: 130", "above: 140", "  - rule: RF18\n" + APPROVED)
+    assert load_knowledge(CARDS, approved).local_changes[0].approved_by == "Dr A. Example"
+
+
+def test_a_fault_in_a_local_rule_names_the_overlay(tmp_path: Path) -> None:
+    with pytest.raises(KnowledgeFaults, match=r"overlay/safety/pulse.yaml:\d+"):
+        load_knowledge(CARDS, a_local_copy(tmp_path, "above: 130", "over: 130"))
