@@ -50,8 +50,8 @@ def compile_levels(
         letters=letters,
         numbers=numbers,
         start=re.compile(
-            rf"(?<![a-z\d.])(?:(?P<letter>{prefix})(?P<gap>[ -]?)(?P<number>\d{{1,3}}){ends}"
-            rf"|(?P<occiput>{_any_of(lists['occiput'])})(?=\s*-|\s*/|\s+(?:{to})\s))"
+            rf"(?<![a-z\d.])(?:(?P<occiput>{_any_of(lists['occiput'])})(?=\s*-|\s*/|\s+(?:{to})\s)"
+            rf"|(?P<letter>{prefix})(?P<gap>[ -]?)(?P<number>\d{{1,3}}){ends})"
         ),
         further=re.compile(
             rf"(?:\s*(?:-|/|>)+\s*|\s+(?:{to})\s+(?:the\s+)?|)(?P<letter>{prefix})[ -]?(?P<number>\d{{1,2}}){ends}"

@@ -14,6 +14,7 @@ _CLASSES = {
     "fusion": "fusion",
     "discectomy": "discectomy",
     "decompression": "decompression",
+    "laminectomy": "decompression",
     "foraminotomy": "decompression",
     "laminoplasty": "laminoplasty",
     "arthroplasty": "arthroplasty",

@@ -17,7 +17,7 @@ from cds_service.clinical.surgery.text_levels import (
 )
 from cds_service.clinical.surgery.text_signs import LEVEL, Signs, find_signs
 from cds_service.clinical.surgery.text_types import Said, choose_type
-from cds_service.knowledge.words import Kind, Sign, Words
+from cds_service.knowledge.vocabulary import Kind, Sign, Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cds_service.clinical.operation import Assertion
 from cds_service.clinical.surgery.text_signs import Mention, Signs
-from cds_service.knowledge.words import Combination, Kind, Needs, Sign, Words
+from cds_service.knowledge.vocabulary import Combination, Kind, Needs, Sign, Words
 
 _ASSERTIONS = {
     Kind.NEGATION: Assertion.NEGATED,

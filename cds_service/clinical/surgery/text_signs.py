@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from cds_service.clinical.surgery.text_levels import CountMention, LevelMention, find_counts, find_levels
-from cds_service.knowledge.words import Kind, Node, Sign, Words, fold
+from cds_service.knowledge.vocabulary import Kind, Node, Sign, Words, fold
 
 LEVEL = "#"
 _TOKEN = re.compile(r"[a-z]+|\d+|\x00+|\n|[^\sa-z\d\x00]")
@@ -56,7 +56,7 @@ def find_signs(text: str, words: Words) -> Signs:
     for level in levels:
         masked = masked[: level.start] + "\x00" * (level.end - level.start) + masked[level.end :]
     counts = find_counts(masked, words.levels) if words.levels else []
-    spans = [(match[0], match.start()) for match in _TOKEN.finditer(_parted(masked, levels))]
+    spans = [(match[0], match.start()) for match in _TOKEN.finditer(masked)]
     tokens = tuple(LEVEL if token[0] == "\x00" else token for token, _ in spans)
     starts = [start for _, start in spans]
     mentions = _find_mentions(tokens, words)
@@ -72,14 +72,6 @@ def find_signs(text: str, words: Words) -> Signs:
         levels=tuple((_token_at(starts, level.start), level) for level in levels),
         counts=tuple((_token_at(starts, count.start), count) for count in counts),
     )
-
-
-def _parted(masked: str, levels: list[LevelMention]) -> str:
-    """Keep two levels that touch apart: the last letter of each but the last becomes a space."""
-    for level in levels:
-        if masked[level.end : level.end + 1] == "\x00":
-            masked = masked[: level.end - 1] + " " + masked[level.end :]
-    return masked
 
 
 def _token_at(starts: list[int], place: int) -> int:

@@ -55,7 +55,9 @@ def choose_type(said: Said) -> _Choice:
         return "SCS", ()
     if operations == {"hardware_removal"}:
         return "HW_REM", ()
-    if "other" in operations or "fixation" in operations or "deformity" in operations:
+    if "deformity" in operations:
+        return _long_fusion(said) if _is_long(said) else (None, ("DEF_ADULT", "DEF_PED"))
+    if operations & {"other", "fixation"}:
         return None, ()
     if operations == {"augmentation"}:
         return "VERT_AUG", ()
@@ -78,17 +80,27 @@ def _fusion(said: Said) -> _Choice:
     if said.region in _CERVICAL:
         chosen = _NECK_FUSIONS.get(said.approach or "")
         return (chosen, ()) if chosen else (None, ("CRV_ACDF", "CRV_PFUS"))
-    is_long = said.to_pelvis or (said.level_count is not None and said.level_count >= _LONG_FUSION_LEVELS)
-    if said.paediatric and (said.deformity or is_long):
+    if said.paediatric and said.deformity:
         return "DEF_PED", ()
-    if is_long and said.level_count is not None and said.level_count >= _LONG_FUSION_LEVELS:
-        return "DEF_ADULT", ("DEF_PED",) if said.paediatric is None else ()
+    if _is_long(said):
+        return _long_fusion(said)
     if said.deformity and (said.level_count is None or said.level_count_is_minimum):
         return None, ("DEF_ADULT", "DEF_PED")
     if said.region in _THORACIC:
         unsure = said.level_count is None or said.level_count_is_minimum
         return "THX_FUS", ("DEF_ADULT",) if unsure else ()
     return ("LUM_FUS", ()) if said.region in _LUMBAR else (None, ())
+
+
+def _is_long(said: Said) -> bool:
+    return said.level_count is not None and said.level_count >= _LONG_FUSION_LEVELS
+
+
+def _long_fusion(said: Said) -> _Choice:
+    """Age decides between the two long fusions; a text mostly leaves it open."""
+    if said.paediatric:
+        return "DEF_PED", ()
+    return "DEF_ADULT", ("DEF_PED",) if said.paediatric is None else ()
 
 
 def _arthroplasty(said: Said) -> _Choice:

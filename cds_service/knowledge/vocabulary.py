@@ -1,0 +1,202 @@
+"""The signs of surgical free text and their words, compiled for look-up: stems, endings, misspellings, dropped vowels.
+Holds what cards/words says; reads no file and judges no text."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Any
+
+from cds_service.knowledge.level_words import LevelWords
+
+SHORTEST_FUZZY = 6  # letters; below that one edit turns too many words into others
+SHORTEST_SKELETON = 4  # consonants
+_SHORTEST_SUFFIX_HOST = 9  # letters of a German compound
+
+
+class Kind(StrEnum):
+    """What a sign does in a sentence; each value has its paragraph in cards/words/README.md."""
+
+    OPERATION = "operation"
+    GENERIC = "generic"
+    PART = "part"
+    REMOVAL = "removal"
+    REPLACEMENT = "replacement"
+    REGION = "region"
+    SPINE = "spine"
+    ELSEWHERE = "elsewhere"
+    NOT_OPERATION = "not_operation"
+    DIAGNOSIS = "diagnosis"
+    NEGATION = "negation"
+    PLANNED = "planned"
+    HISTORY = "history"
+    FAMILY = "family"
+    PERFORMED = "performed"
+    TURN = "turn"
+    AFTER = "after"
+    PURPOSE = "purpose"
+    DETAIL = "detail"
+    SIDE = "side"
+    COUNT_WORD = "count_word"
+    NOTHING = "nothing"
+
+
+class Needs(Enum):
+    """How much an operation word needs beside it before it speaks of the spine."""
+
+    NOTHING = "nothing"  # laminectomy: the word alone says spine
+    NOT_ELSEWHERE = "not_elsewhere"  # discectomy: spine unless a jaw or an eye stands nearer
+    SPINE = "spine"  # fusion: only beside a word of the spine
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One thing a text can say. *operation* is the class of operation; the other fields are what the sign implies."""
+
+    id: str
+    kind: Kind
+    operation: str | None = None
+    needs: Needs = Needs.SPINE
+    region: str | None = None
+    approach: str | None = None
+    technique: str | None = None
+    fusion: bool | None = None
+    instrumented: bool | None = None
+    minimally_invasive: bool | None = None
+    revision: bool | None = None
+    trial: bool | None = None
+    deformity: bool = False
+    paediatric: bool = False
+    tumour: bool = False
+    side: str | None = None
+    reaches: str = "before"
+    """For negation, planned, history: the word stands `before` what it speaks of, `after` it, or `both`."""
+    narrow: bool = False
+    """Speaks of the next operation only ("previous fusion"), not of the rest of the sentence."""
+    beside_level: bool = False
+    """Counts only next to a level ("L4-5 L")."""
+    takes_over: bool = False
+    """Right behind an operation it is what the text is about: "spinal fusion brace", "ACDF follow-up"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Two signs within *within* words of each other that mean an operation together (removal + screws)."""
+
+    first: str
+    second: str
+    gives: Sign
+    within: int
+
+
+Node = dict[str, Any]
+"""A step of the phrase tree: word key -> next step; the key "" holds (signs, words consumed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """All of cards/words, compiled for reading: see `clinical/surgery/text_signs.py` for the use."""
+
+    signs: Mapping[str, Sign] = field(default_factory=dict)
+    combinations: tuple[Combination, ...] = ()
+    levels: LevelWords | None = None
+    short_forms: Mapping[str, str] = field(default_factory=dict)
+    short_form_pattern: re.Pattern[str] | None = None
+    glue: frozenset[str] = frozenset()
+    ordinary: frozenset[str] = frozenset()
+    tree: Node = field(default_factory=dict)
+    vocabulary: frozenset[str] = frozenset()
+    stems: frozenset[str] = frozenset()
+    stem_lengths: tuple[int, ...] = ()
+    suffixes: frozenset[str] = frozenset()
+    suffix_lengths: tuple[int, ...] = ()
+    deletions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skeletons: Mapping[str, str] = field(default_factory=dict)
+    skeleton_lengths: tuple[int, ...] = ()
+
+    def keys_of(self, word: str) -> tuple[str, ...]:
+        """Give the entries of the phrase tree that *word* (folded) may stand for, surest first; () for a stranger."""
+        keys: tuple[str, ...] = ()
+        if word in self.vocabulary:
+            keys = (word,)
+        elif word in self.ordinary:
+            return ()
+        elif word.endswith("s") and word[:-1] in self.vocabulary:
+            keys = (word[:-1],)
+        length = len(word)
+        for size in self.stem_lengths:
+            if size <= length and word[:size] in self.stems:
+                return (*keys, word[:size] + "*")
+        if keys:
+            return keys
+        if length >= _SHORTEST_SUFFIX_HOST:
+            for size in self.suffix_lengths:
+                if size < length and word[-size:] in self.suffixes:
+                    return ("*" + word[-size:],)
+        if length >= SHORTEST_FUZZY:
+            near = self._one_edit_away(word)
+            if near:
+                return near
+        return self._without_vowels(word)
+
+    def _one_edit_away(self, word: str) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for cut in itertools.chain((word,), deletions_of(word)):
+            for known in self.deletions.get(cut, ()):
+                if known[0] == word[0] and is_one_edit(word, known):
+                    found[known] = None
+        return tuple(found)
+
+    def _without_vowels(self, word: str) -> tuple[str, ...]:
+        bones = skeleton(word)
+        if len(bones) < SHORTEST_SKELETON or (len(word) - len(bones)) * 3 > len(word):
+            return ()
+        for size in self.skeleton_lengths:
+            key = self.skeletons.get(bones[:size]) if size <= len(bones) else None
+            if key is not None and (size == len(bones) or key.endswith("*")):
+                return (key,)
+        return ()
+
+
+_DASHES = str.maketrans({
+    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "`": "'", "´": "'",
+    "“": '"', "”": '"', "ß": "ss", "œ": "oe", "æ": "ae", "⁄": "/", "∕": "/", "\\": "/", "\t": " ", "\r": "\n", "×": "x",
+})  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """Give *text* in lower case, without accents, with plain dashes and quotes."""
+    if text.isascii():
+        return text.lower().replace("\\", "/").replace("\t", " ").replace("\r", "\n")
+    plain = unicodedata.normalize("NFKD", text.translate(_DASHES)).lower().translate(_DASHES)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def skeleton(word: str) -> str:
+    """Give the first letter and all later consonants, as charge masters write words."""
+    return word[:1] + "".join(letter for letter in word[1:] if letter not in "aeiouy")
+
+
+def is_one_edit(one: str, other: str) -> bool:
+    """Tell whether one insertion, deletion, substitution or swap of neighbours leads from *one* to *other*."""
+    if len(one) > len(other):
+        one, other = other, one
+    if len(other) - len(one) > 1:
+        return False
+    start = 0
+    while start < len(one) and one[start] == other[start]:
+        start += 1
+    if len(one) < len(other):
+        return one[start:] == other[start + 1 :]
+    rest, other_rest = one[start:], other[start:]
+    return rest[1:] == other_rest[1:] or (
+        rest[:2] == other_rest[1::-1] and len(rest) >= 2 and rest[2:] == other_rest[2:]
+    )
+
+
+def deletions_of(word: str) -> Iterable[str]:
+    return (word[:place] + word[place + 1 :] for place in range(len(word)))
