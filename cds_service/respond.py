@@ -9,13 +9,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
-from typing import Protocol
+from typing import Any, Protocol
 
 from cds_service.cards import Card, build_cards
 from cds_service.cards.missing import missing_card
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise
 from cds_service.errors import RequiredDataMissing, SpineCdsError
+from cds_service.explain import explain
 from cds_service.hooks.hook import Hook
 from cds_service.intake.fhir_server import FhirClient, FhirServer
 from cds_service.intake.prefetch import Gathered, Templates, gather, offered
@@ -23,6 +24,7 @@ from cds_service.intake.read import read_record
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts, Link
 from cds_service.patient.record import PatientRecord
+from cds_service.picture import picture
 from cds_service.wire.request import HookCall
 
 REQUIRED_KEYS = ("procedures",)
@@ -125,7 +127,7 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
     Raises RequiredDataMissing (unless the caller's terms ask for a card instead) and WrongPatient.
     """
     began = time.perf_counter()
-    on = call.on or at.astimezone(practice.zone).date()
+    on = _day(call, practice, at)
     facts = _call_facts(call, practice, terms, at)
     try:
         gathered = _gather(call, practice, terms, on)
@@ -139,6 +141,25 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
     advice = advise(record, practice.knowledge, on, None if call.on else at)
     cards = build_cards(advice, practice.knowledge, replace(facts, orders=record.orders))
     return Answer(cards, _facts(advice, cards, record, gathered, read - began, time.perf_counter() - read))
+
+
+def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> dict[str, Any]:
+    """Give the whole reasoning behind the answer to *call*, with the picture of the recovery; kept nowhere.
+
+    Raises as `respond` does, but never answers a missing datum with a card.
+    """
+    on = _day(call, practice, at)
+    gathered = _gather(call, practice, terms, on)
+    record = read_record(gathered.pages, patient_id=call.patient_id, zone=practice.zone, gaps=gathered.gaps)
+    moment = None if call.on else at
+    advice = advise(record, practice.knowledge, on, moment)
+    facts = replace(_call_facts(call, practice, terms, at), orders=record.orders)
+    cards = build_cards(advice, practice.knowledge, facts)
+    return explain(advice, practice.knowledge, cards) | {"picture": picture(advice, record, practice.knowledge, moment)}
+
+
+def _day(call: HookCall, practice: Practice, at: datetime) -> date:
+    return call.on or at.astimezone(practice.zone).date()
 
 
 def _gather(call: HookCall, practice: Practice, terms: Terms, on: date) -> Gathered:

@@ -12,6 +12,7 @@ from cds_service.errors import Fault, KnowledgeFaults
 from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
 from cds_service.knowledge.exercises import load_exercises, load_tags
 from cds_service.knowledge.model import Governance, Knowledge, Status
+from cds_service.knowledge.normal_course import load_normal_course
 from cds_service.knowledge.order_content import load_order_content
 from cds_service.knowledge.overlay import lay_over, read_overlay
 from cds_service.knowledge.protocols import load_protocols
@@ -117,10 +118,13 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     protocols = load_protocols(folder, exercises, sources, faults)
     safety = load_safety(folder, sources, tags, exercises, protocols, faults)
     order_content = load_order_content(folder, protocols, sources, faults)
+    courses = load_normal_course(folder, protocols, sources, safety.measures, faults)
     surgery = load_surgery(folder, faults)
     tables = {**notes.tables, **safety.tables}
     if order_content is not None and order_content.governance is not None:
         tables["orders.yaml"] = order_content.governance
+    if courses.governance is not None:
+        tables["normal_course.yaml"] = courses.governance
     if path.governance is not None:
         tables["clinical_path.yaml"] = path.governance
     return Knowledge(
@@ -146,6 +150,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         evidence=path.evidence,
         defer=path.defer,
         notes=notes.words,
+        normal_courses=courses.courses,
     )
 
 

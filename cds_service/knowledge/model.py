@@ -407,6 +407,21 @@ class LocalChange:
     place: str
 
 
+@dataclass(frozen=True, slots=True)
+class NormalCourse:
+    """The usual course of a laboratory value after some operations: for pictures only, never a threshold.
+
+    *after* are (surgery type, techniques; empty for any). *points* are (day after surgery, value in the measure's unit).
+    *computed* is True where points are our own arithmetic from a peak and a half-life.
+    """
+
+    measure: str
+    kind: str
+    after: tuple[tuple[str, tuple[str, ...]], ...]
+    points: tuple[tuple[int, float], ...]
+    computed: bool
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """All of cards/, understood. *version* is what people read, *content_hash* is what proves it."""
@@ -450,6 +465,7 @@ class Knowledge:
 
     modifiers: tuple[ModifierRule, ...] = ()
     outcome_measures: tuple[OutcomeMeasure, ...] = ()
+    normal_courses: tuple[NormalCourse, ...] = ()
 
     @cached_property
     def known(self) -> Known:

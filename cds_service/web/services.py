@@ -11,11 +11,11 @@ from flask import Blueprint, Response, g
 from cds_service import metrics
 from cds_service.errors import RequiredDataMissing, UnknownService
 from cds_service.hooks.hook import Hook
-from cds_service.respond import Answer, Practice, offered_prefetch, respond, usage_requirements
+from cds_service.respond import Answer, Practice, explain_call, offered_prefetch, respond, usage_requirements
 from cds_service.store.feedback import IssuedCard, Store
 from cds_service.web.bodies import json_bytes
 from cds_service.wire.request import read_call
-from cds_service.wire.response import cards_body, discovery_body, service_offer
+from cds_service.wire.response import cards_body, discovery_body, encode, service_offer
 
 JSON = "application/json"
 
@@ -34,7 +34,8 @@ def services_blueprint(
     *shared_id* publishes every hook under one id (rule D3), where the caller's tenant does not say its own.
     """
     blueprint = Blueprint("services", __name__)
-    catalogue = _Catalogue(practice, tuple(hooks), shared_id)
+    hooks = tuple(hooks)
+    catalogue = _Catalogue(practice, hooks, shared_id)
 
     @blueprint.get("/cds-services")
     def discover() -> Response:
@@ -56,6 +57,12 @@ def services_blueprint(
         _tell(answer, asked.service)
         store.note_issued(_issued(answer, asked.service, tenant, at))
         return Response(cards_body(answer.cards), content_type=JSON)
+
+    @blueprint.post("/explain")
+    def explain() -> Response:
+        asked = read_call(json_bytes(), hooks, may_choose_day)
+        g.facts["hook"] = asked.service.hook
+        return Response(encode(explain_call(asked, practice, g.caller.tenant, clock())), content_type=JSON)
 
     return blueprint
 

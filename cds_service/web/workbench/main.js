@@ -245,7 +245,7 @@ async function start() {
   const [discovery, version, index] = await Promise.all([getJson("/cds-services"), getJson("/version"), getJson("/workbench/fixtures/index.json")]);
   services = discovery.services;
   examples = index.patients;
-  byId("version").textContent = `knowledge ${version.knowledge.version}${version.knowledge.draft ? ", draft" : ""} · code ${version.code}`;
+  byId("version").textContent = `knowledge ${version.knowledge.version}${version.knowledge.protocols.draft ? ", draft" : ""} · service ${version.service}`;
   fill(byId("hook"), services.map((one) => h("option", { value: one.hook }, `${one.hook}: ${one.title}`)));
   byId("hook").value = "patient-view";
   fill(byId("example"), examples.map((one) => h("option", { value: one.id }, one.title)));

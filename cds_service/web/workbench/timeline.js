@@ -75,7 +75,7 @@ function unlocks(operation) {
       plugins: {
         legend: { position: "bottom", labels: { usePointStyle: true, color: INK } },
         tooltip: { callbacks: { label: (item) => `${item.raw.name}: week ${item.raw.week}${item.raw.because ? ` (${item.raw.because})` : ""}` } },
-        annotation: operation.week === null ? undefined : { annotations: { now: { type: "line", xMin: operation.week, xMax: operation.week, borderColor: INK, borderWidth: 1.5, borderDash: [4, 3], label: { display: true, content: `week ${operation.week}`, position: "start", backgroundColor: INK } } } },
+        annotation: operation.week === null ? undefined : { annotations: { now: { type: "line", xMin: operation.week, xMax: operation.week, borderColor: INK, borderWidth: 1.5, borderDash: [4, 3], label: { display: true, content: `week ${operation.week}`, position: "end", backgroundColor: INK } } } },
       },
     },
   }, `${points.length} exercises by the week they are first allowed; the list follows as text`);
@@ -86,25 +86,27 @@ function unlocks(operation) {
 }
 
 function measured(one) {
-  const box = h("section", { "aria-label": one.name }, h("h3", {}, `${one.name} (${one.unit})`));
+  const box = h("section", { "aria-label": one.name }, h("h3", {}, one.unit ? `${one.name} (${one.unit})` : one.name));
   const annotations = {};
-  one.thresholds.forEach((threshold, index) => {
+  const days = one.points.map((point) => point.day);
+  const lines = one.thresholds.filter((threshold, index, all) => all.findIndex((other) => other.value === threshold.value) === index);
+  lines.forEach((threshold, index) => {
     annotations[`t${index}`] = {
       type: "line", yMin: threshold.value, yMax: threshold.value, borderColor: COLOURS[threshold.severity] ?? INK, borderWidth: 1.5, borderDash: [6, 4],
       ...(threshold.fromDay !== null && threshold.fromDay !== undefined ? { xMin: threshold.fromDay } : {}),
       ...(threshold.toDay !== null && threshold.toDay !== undefined ? { xMax: threshold.toDay } : {}),
-      label: { display: true, content: `${threshold.rule} ${threshold.value}`, position: "end", backgroundColor: "rgba(255,255,255,.9)", color: COLOURS[threshold.severity] ?? INK, font: { size: 11 } },
+      label: { display: true, content: `${threshold.value}`, position: "start", yAdjust: -8, padding: 1, backgroundColor: "rgba(255,255,255,0)", color: COLOURS[threshold.severity] ?? INK, font: { size: 11 } },
     };
   });
-  const datasets = [{ label: "recorded", data: one.points.map((point) => ({ x: point.day, y: point.value })), borderColor: COLOURS.now, backgroundColor: COLOURS.now, tension: 0, pointRadius: 4 }];
+  const datasets = [{ label: "recorded", data: one.points.map((point) => ({ x: point.day, y: point.value })), borderColor: COLOURS.now, backgroundColor: COLOURS.now, tension: 0, pointRadius: 5, order: -1 }];
   if (one.expected?.length) datasets.push({ label: "expected course (guidance)", data: one.expected.map((point) => ({ x: point.day, y: point.value })), borderColor: COLOURS.later, backgroundColor: COLOURS.later, borderDash: [3, 3], pointRadius: 0, tension: 0.3 });
   chart(box, {
     type: "line",
     data: { datasets },
     options: {
       parsing: false,
-      scales: { x: { type: "linear", title: { display: true, text: "day after the operation" } }, y: { title: { display: true, text: one.unit } } },
-      plugins: { legend: { position: "bottom" }, annotation: { annotations } },
+      scales: { x: { type: "linear", min: Math.min(0, ...days), max: Math.max(14, Math.ceil(Math.max(...days) * 1.1)), title: { display: true, text: "day after the operation" } }, y: { grace: "15%", title: { display: Boolean(one.unit), text: one.unit } } },
+      plugins: { legend: { position: "bottom", labels: { usePointStyle: true, color: INK } }, annotation: { annotations } },
     },
   }, `${one.name}: ${one.points.map((point) => `day ${point.day}: ${point.value}`).join(", ")}`);
   box.append(folded("The numbers", h("ul", {}, one.points.map((point) => h("li", {}, `day ${point.day} (${point.date}): ${point.value} ${one.unit}`))),
