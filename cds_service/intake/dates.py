@@ -1,7 +1,8 @@
 """FHIR's many ways to say when -> `When`. Knows the service's time zone as an argument; asks no clock.
 
-The day of a moment is its day in the service's zone, and the moment stands at that zone's offset of then; a moment written without a zone is taken as local. A text that is no
-possible date keeps its text and has no bounds, so nothing downstream can take it for one.
+The day of a moment is its day in the service's zone, and the moment stands at that zone's offset of then; a moment written
+without a zone is taken as local. A text that is no possible date keeps its text and has no bounds, so nothing downstream
+can take it for one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A chart's Observations, read only where somebody asks. Indexes by code once; converts one Observation when it is looked at."""
+"""A chart's Observations, read only where somebody asks: indexed by code once, each converted when it is looked at."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ _NOT_COMPARED = (
 class LazyObservations:
     """The interface of patient/record.Observations over decoded, not yet converted resources.
 
-    *name* gives the reference of a resource that has no id, by its position. What `coded` and `all` return converts an Observation when it
-    is looked at, newest first, so looking at the newest of a thousand costs one conversion.
+    *name* gives the reference of a resource that has no id, by its position. What `coded` and `all` return converts an
+    Observation when it is looked at, newest first: who stops at the newest of a thousand pays for one. `known_by_words`
+    is as cheap, so long as nobody looks.
     """
 
     def __init__(self, resources: Sequence[shapes.Observation], name: Callable[[int], str], zone: tzinfo):

@@ -51,7 +51,10 @@ _TEMPLATES: dict[str, str] = {
     "goals": "Goal?patient={{context.patientId}}&_count={count}",
     "appointments": "Appointment?patient={{context.patientId}}&_count={count}",
 }
-_OBSERVATIONS_SINCE = "Observation?patient={{context.patientId}}&category={categories}&date=ge{{today() - {days} days}}&_sort=-date&_count={count}"
+_OBSERVATIONS_SINCE = (
+    "Observation?patient={{context.patientId}}&category={categories}"
+    "&date=ge{{today() - {days} days}}&_sort=-date&_count={count}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +297,8 @@ def _look(key: str, prefetch: Mapping[str, bytes | Raw], patient_id: str) -> tup
 def _refusal(page: Page) -> str | None:
     """Give the issue code where *page* is an OperationOutcome and nothing else, None where it is not.
 
-    A Bundle that counts zero matches and carries only a warning is an empty answer: Epic warns so on every search without a hit.
+    A Bundle that counts zero matches and carries only a warning is an empty answer: some EHRs warn so whenever a search
+    has no hit.
     """
     if not page.outcomes or page.entries or page.other_types or page.unreadable:
         return None

@@ -603,3 +603,35 @@ def test_a_resource_without_a_subject_does_not_choose_the_patient() -> None:
     record = read_bundle(f"[{device},{nobody},{somebody},{other}]".encode())
 
     assert [one.reference for one in record.conditions or ()] == ["Condition/c0", "Condition/c1"]
+
+
+@pytest.mark.parametrize("more", ["", ',"fullUrl":"urn:uuid:p1"'])
+def test_a_patient_without_an_id_takes_the_resources_that_name_one_patient(more: str) -> None:
+    subject = "urn:uuid:p1" if more else "Patient/p1"
+    body = (
+        f'{{"resourceType":"Bundle","entry":[{{"resource":{{"resourceType":"Patient","gender":"male"}}{more}}},'
+        f'{{"resource":{{"resourceType":"Procedure","id":"op","subject":{{"reference":"{subject}"}}}}}},'
+        '{"resource":{"resourceType":"Procedure","id":"other","subject":{"reference":"Patient/p2"}}}]}'
+    )
+
+    record = read_bundle(body.encode())
+
+    assert record.patient is not None and [one.reference for one in record.procedures or ()] == ["Procedure/op"]
+    assert len(record.unreadable) == 1
+
+
+def test_the_patient_of_the_call_may_be_sent_without_its_id() -> None:
+    record = read_record({"patient": [b'{"resourceType":"Patient","gender":"male"}']}, patient_id="p1")
+
+    assert record.patient is not None and record.patient.sex == "male"
+
+
+def test_observations_of_one_id_on_two_servers_are_two() -> None:
+    entries = [
+        {"fullUrl": f"https://{host}.example.org/Observation/1", "resource": {"resourceType": "Observation", "id": "1"}}
+        for host in ("a", "b", "a")
+    ]
+
+    record = read_record({"observations": [json.dumps({"resourceType": "Bundle", "entry": entries}).encode()]})
+
+    assert len(record.observations or ()) == 2
