@@ -249,7 +249,7 @@ def acdf_week_9() -> Story:
         ("Petronella", "Vasquez-Holm"), "female", "1975-04-22",
     )  # fmt: skip
     one.operated([("cpt", "22551", "Anterior cervical discectomy and fusion, one interspace")], "2026-04-01", "ACDF C5-C6 with plate")
-    one.operated([("cpt", "22845", "Anterior instrumentation, 2 to 3 segments")], "2026-04-01")
+    one.operated([("cpt", "22845", "Anterior spinal instrumentation, plate")], "2026-04-01")
     one.pain(2, "2026-06-04T15:00:00Z")
     one.vitals("2026-06-05T10:15:00Z")
     return one
@@ -405,6 +405,19 @@ def no_date() -> Story:
         ("Thomasina", "Larkspur"), "female", "1964-12-24",
     )  # fmt: skip
     one.operated([("cpt", "22612", "Posterolateral lumbar fusion, one level")], None, "PLF L4-5")
+    return one
+
+
+@story
+def old_operation() -> Story:
+    one = Story(
+        "old_operation", "2026-05-20", "A fusion three years ago",
+        "the only operation is older than 104 weeks: general advice only",
+        ("Lavinia", "Crosthwaite"), "female", "1961-10-10",
+    )  # fmt: skip
+    one.operated([("cpt", "22612", "Posterolateral lumbar fusion, one level")], "2023-03-14", "PLF L4-5")
+    one.pain(2, "2026-05-18T10:00:00Z")
+    one.vitals("2026-05-20T08:00:00Z")
     return one
 
 

@@ -9,6 +9,7 @@ from cds_service.clinical.advice import Advice, DataQuality
 from cds_service.knowledge.model import Knowledge, Severity
 from cds_service.orders.call import CallFacts
 from cds_service.orders.ids import card_uuid
+from cds_service.orders.words import with_names
 
 KIND = "record-gap"
 
@@ -35,7 +36,7 @@ def gap_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tupl
     return Card(
         uuid=card_uuid(call, KIND, rules, phases, advice.knowledge_version),
         summary=summary(_SHORT[rules[0]]),
-        detail=_detail(advice, found),
+        detail=_detail(advice, knowledge, found),
         indicator="warning" if any(one.severity is Severity.WARNING for one in found) else "info",
         source=card_source(knowledge, advice, (), KIND, call.service_base_url),
         override_reasons=override_reasons(KIND),
@@ -50,11 +51,12 @@ def gap_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tupl
     )
 
 
-def _detail(advice: Advice, found: list[DataQuality]) -> str:
+def _detail(advice: Advice, knowledge: Knowledge, found: list[DataQuality]) -> str:
     lines = []
     for gap in found:
         seen = "; ".join(plain(one, 240) for one in facts(gap.evidence))
-        lines.append(f"- **{plain(gap.because, 300).rstrip('.')}** ({gap.rule}){': ' + seen if seen else ''}")
+        gap_text = with_names(gap.because[:1].upper() + gap.because[1:], knowledge)
+        lines.append(f"- **{plain(gap_text, 300).rstrip('.')}** ({gap.rule}){': ' + seen if seen else ''}")
         lines.append(f"  - **Do:** {_TODO[gap.rule]}")
     footer = " ".join(filter(None, ["Until then the stricter answer stands.", draft_line(advice)]))
     return "\n".join(dict.fromkeys(lines)) + "\n\n" + footer

@@ -18,17 +18,26 @@ _SIGNS = str.maketrans(
 # itself is broken up with a visible space.
 _AUTOLINK = re.compile(r"(?i)(?:(?<=[a-z])://)|\bwww\.|@(?=\w)|\b(?:javascript|data|vbscript|mailto|xmpp|file):")
 _UNITS = (
-    ("mm[Hg]", "mmHg"), ("[degF]", "°F"), (" Cel", " °C"), ("{score}", "points"), ("{INR}", ""),
+    ("mm[Hg]", "mmHg"), ("[degF]", "°F"), (" degF", " °F"), (" Cel", " °C"), ("{score}", "points"), ("{INR}", ""),
     ("10*3/uL", "10³/µL"), ("10*9/L", "10⁹/L"), ("{steps}", "steps"), ("<=", "≤"), (">=", "≥"),
 )
 
 
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?")
+_LONG_DECIMAL = re.compile(r"\b\d{1,9}\.\d{3,}\b")
+
+
 def readable(text: str) -> str:
-    """Give *text* with UCUM units and comparisons as people write them (Cel -> °C, <= -> ≤)."""
+    """Give *text* with units, comparisons and moments as people write them (Cel -> °C, <= -> ≤, no seconds).
+
+    A converted value is shown with two decimals (101.5 °F are 38.61 °C, not 38.6111); rules judge the exact one.
+    """
     for found, shown in _UNITS:
         if found in text:
             text = text.replace(found, shown)
-    return text
+    if "T" in text:
+        text = _MOMENT.sub(r"\1 \2", text)
+    return _LONG_DECIMAL.sub(lambda found: f"{float(found.group()):.2f}", text) if "." in text else text
 
 
 def plain(text: str | None, limit: int = 400) -> str:

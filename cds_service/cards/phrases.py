@@ -11,7 +11,7 @@ from cds_service.cards.markdown import fixed, plain, readable
 from cds_service.clinical.advice import Advice, Alert, Unknown
 from cds_service.knowledge.canonical import CARD_TOPICS, topic_system
 from cds_service.knowledge.model import Knowledge, Source
-from cds_service.orders.words import lower_first
+from cds_service.orders.words import lower_first, with_names
 from cds_service.patient.chart_text import known_line, one_line
 from cds_service.patient.finding import Evidence
 
@@ -91,12 +91,12 @@ def facts(evidence: Iterable[Evidence], most: int = 3, beside: str = "") -> list
     return found
 
 
-def alert_text(alert: Alert, also: str = "") -> str:
+def alert_text(alert: Alert, knowledge: Knowledge, also: str = "") -> str:
     """Give what an alert says, as Markdown, with every value and time that its sentence does not hold already.
 
     *also* is told in the same bracket (the rule's id).
     """
-    say = (alert.say or alert.because).rstrip(".")
+    say = with_names((alert.say or alert.because).rstrip("."), knowledge)
     if say.lower().startswith(alert.title.lower()) and len(say) > len(alert.title):
         say = say[len(alert.title) :].lstrip(" :")
     missing = [one for one in alert.evidence if not _holds(say, one)]
@@ -105,8 +105,8 @@ def alert_text(alert: Alert, also: str = "") -> str:
 
 
 def _holds(say: str, evidence: Evidence) -> bool:
-    named = (evidence.value or evidence.what) in say
-    return named and (not evidence.date or evidence.date[:10] in say)
+    named = evidence.value.split()[0] if evidence.value and evidence.value.strip() else evidence.what
+    return named in say and (not evidence.date or evidence.date[:10] in say)
 
 
 def card_source(knowledge: Knowledge, advice: Advice, keys: Iterable[str], kind: str, base: str) -> CardSource:
@@ -176,7 +176,7 @@ def could_not_check(unknown: Iterable[Unknown]) -> list[str]:
 def _unchecked(say: str) -> str:
     found = _NOT_CHECKED.match(say)
     if found is None:
-        return say.rstrip(".")
+        return lower_first(say.rstrip("."))
     todo = f" ({found['todo']})" if found["todo"] else ""
     return lower_first(found["what"]) + todo
 

@@ -18,17 +18,20 @@ from cds_service.orders.ids import card_uuid
 from cds_service.orders.offers import Offers, order_refusal, programme_offers
 from cds_service.orders.words import (
     exercise_name, lower_first, operation_name, operation_text, phase_number, short_exercise_name, weeks_text,
+    with_names,
 )  # fmt: skip
 
 KIND = "exercise-programme"
 MATRIX = "MATRIX"
 """Stands where a rule id would: the protocol's own weeks."""
 
-# A bracket at the end of a dose that tells what some source says ("(a UK leaflet: 5 repetitions)").
-_REMARK = re.compile(r" \([^()]*: [^()]*\)\Z")
+# A bracket in a dose that tells what some source says ("(a UK leaflet: 5 repetitions)").
+_REMARK = re.compile(r" \([^()]*[:;] [^()]*\)")
 _NAMES_IN_A_GROUP = 3
 _GROUPS = 5
 _ALSO_NAMED = 8
+_MANY = 30
+"""So many that names would say less than their number."""
 
 
 def programme_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]) -> Card | None:
@@ -38,7 +41,7 @@ def programme_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases
         return None
     rules = _rules(advice)
     uuid = card_uuid(call, KIND, rules, phases, advice.knowledge_version)
-    offers = programme_offers(advice, knowledge, call, uuid)
+    offers = Offers() if _is_long_past(advice) else programme_offers(advice, knowledge, call, uuid)
     keys = [key for plan in plans for key in plan.protocol.sources]
     evidence = [one for plan in plans for one in plan.operation.evidence]
     evidence += [one for alert in advice.alerts for one in alert.evidence]
@@ -83,23 +86,25 @@ def _summary(advice: Advice, plans: tuple[Plan, ...]) -> str:
     place = f"{operation_text(plan)}, week {plan.operation.completed_week}"
     if plan.phase is None:
         return summary(f"{place}: exercise programme", *_tail(advice, plans))
-    number = f"phase {phase_number(plan.phase)}"
+    number = f"phase {phase_number(plan.phase)} " if len(plan.protocol.phases) > 1 else ""
+    if _is_long_past(advice):
+        return summary(f"{place}: long past, general advice only")
     if order_refusal(advice):
-        return summary(f"{place}: {number} list to agree with the surgeon first", *_tail(advice, plans))
-    return summary(f"{place}: {number} programme ready", *_tail(advice, plans))
+        return summary(f"{place}: {number}list to agree with the surgeon first", *_tail(advice, plans))
+    return summary(f"{place}: {number}programme ready", *_tail(advice, plans))
 
 
 def _tail(advice: Advice, plans: tuple[Plan, ...]) -> list[str]:
     """Parts after the first one: what is particular of this patient, else the next gate."""
     if advice.effect is Effect.BASELINE_ONLY:
         return ["; baseline set only while the alert stands"]
-    held = [one for one in _patient_specific(advice)]
     told = []
-    if advice.effect is Effect.NO_PROGRESSION or any(one.effect is Effect.NO_PROGRESSION for one in advice.alerts):
-        told.append("; no progression for now")
+    slowed = [one.title for one in advice.alerts if one.effect is Effect.NO_PROGRESSION]
+    if slowed:
+        told.append(f"; no progression for now ({lower_first(slowed[0])})")
+    held = [one for one in _patient_specific(advice) if _rule_title(advice, one.rule)]
     if held:
-        title = _rule_title(advice, held[0].rule)
-        told.append(f"; {len(held)} held back" + (f" ({lower_first(title)})" if title else ""))
+        told.append(f"; {len(held)} held back ({lower_first(_rule_title(advice, held[0].rule))})")
     gates = [plan.next_test.week for plan in plans if plan.next_test is not None and plan.next_test.week is not None]
     if not told and gates:
         told.append(f"; next gate week {min(gates)}")
@@ -109,7 +114,7 @@ def _tail(advice: Advice, plans: tuple[Plan, ...]) -> list[str]:
 def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers) -> str:
     parts = [f"**{_heading(advice, plans)}**"]
     parts += [_instruction(advice)] if advice.surgeon_instructions else []
-    if advice.programme:
+    if advice.programme and not _is_long_past(advice):
         rows = [(fixed(exercise_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
         parts.append(table(("Exercise", "Dose"), rows))
     parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers)))
@@ -118,10 +123,20 @@ def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offer
     return "\n\n".join(parts)
 
 
+def _is_long_past(advice: Advice) -> bool:
+    """DQ08: the only operation lies so far back that a table of exercises would be noise."""
+    return any(one.rule == "DQ08" for one in advice.data_quality) and all(
+        plan.operation.completed_week is None or plan.phase is None or plan.phase.to_week is None for plan in advice.plans
+    )
+
+
 def _heading(advice: Advice, plans: tuple[Plan, ...]) -> str:
+    if _is_long_past(advice):
+        return "Long past: general advice only"
     refusal = order_refusal(advice)
     if refusal:
-        return f"To agree with the surgeon first: {fixed(lower_first(refusal.split(': ')[0]), 200)}"
+        why = lower_first(refusal.split("; ")[0].split(": ")[0])
+        return f"To agree with the surgeon first: {fixed(why, 200)}"
     if advice.effect is Effect.BASELINE_ONLY:
         return "Now: the baseline set only, while the alert stands"
     if len(plans) > 1:
@@ -139,18 +154,18 @@ def _instruction(advice: Advice) -> str:
 
 def _dose(one: Allowed) -> str:
     """The dose without its remarks; the full sentence stands in `explain`."""
-    dose = fixed(_REMARK.sub("", one.dose.split("; ")[0]), 200)
+    dose = fixed(_REMARK.sub("", one.dose).split("; ")[0], 200)
     return f"{dose} ({plain(one.caution, 160)})" if one.caution else dose
 
 
 def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers) -> Iterable[str]:
-    if len(plans) > 1 or plans[0].operation.shift_weeks:
+    if len(plans) > 1 or plans[0].operation.shift_weeks or plans[0].operation.date_is_partial:
         yield "**Counted:** " + "; ".join(_counted(plan) for plan in plans) + "."
     for plan in plans:
         if plan.operation.basis in (Basis.TEXT, Basis.CONFLICTING) or plan.operation.alternatives:
-            yield "**Operation to confirm:** " + _doubt(plan) + "."
+            yield "**Operation to confirm:** " + _doubt(plan, knowledge) + "."
     for alert in _quiet(advice):
-        yield f"**{plain(alert.title, 100)}:** {alert_text(alert, alert.rule)}"
+        yield f"**{plain(alert.title, 100)}:** {alert_text(alert, knowledge, alert.rule)}"
     named = {alert.rule for alert in advice.alerts}
     modifiers = list(dict.fromkeys(one.say for one in advice.modifiers if one.rule not in named))
     if modifiers:
@@ -161,11 +176,11 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
     if held:
         yield "**Held back:** " + " · ".join(held) + "."
     clearance = [one.exercise for one in advice.clearance]
-    if clearance:
+    if len(clearance) > _MANY:
+        yield f"**Needs the surgeon's clearance:** everything else ({len(clearance)} exercises)."
+    elif clearance:
         yield "**Needs the surgeon's clearance:** " + _names(knowledge, clearance, _NAMES_IN_A_GROUP) + "."
-    limits = list(dict.fromkeys(fixed(say, 240).rstrip(".") for plan in plans for _, say in plan.restrictions))
-    if limits:
-        yield "**Limits this week:** " + "; ".join(limits) + "."
+    yield from _limits(plans)
     for plan in plans:
         if plan.next_test is not None and not _no_progress(advice):
             week = f", week {plan.next_test.week}" if plan.next_test.week is not None else ""
@@ -174,13 +189,24 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
     unchecked = [*could_not_check(advice.unknown), *_not_usable(advice)]
     if unchecked:
         yield f"**Could not check:** {plain('; '.join(unchecked), 700)}."
-    shown = {one.exercise for one in advice.programme}
+    shown = set() if _is_long_past(advice) else {one.exercise for one in advice.programme}
     newest = sorted(advice.exercises, key=lambda one: -one.since_week)
     also = [one.exercise for one in newest if one.exercise not in shown]
     if also:
-        yield f"**Also fits ({len(also)}):** " + _names(knowledge, also, _ALSO_NAMED) + "."
+        label = "Also fits" if shown else "Always fits"
+        yield f"**{label} ({len(also)}):** " + _names(knowledge, also, _ALSO_NAMED) + "."
     for note in offers.notes:
         yield f"**Orders:** {plain(note, 300)}"
+
+
+def _limits(plans: tuple[Plan, ...]) -> Iterable[str]:
+    """The restrictions of the week, told for each operation; of two that differ the stricter holds."""
+    several = len(plans) > 1
+    for plan in plans:
+        limits = "; ".join(fixed(say, 240).rstrip(".") for _, say in plan.restrictions)
+        if limits:
+            after = f" ({lower_first(operation_name(plan.protocol))}; the stricter holds)" if several else ""
+            yield f"**Limits this week{after}:** {limits}."
 
 
 def _no_progress(advice: Advice) -> bool:
@@ -193,15 +219,18 @@ def _counted(plan: Plan) -> str:
     operation = plan.operation
     counted = f", counted as week {operation.effective_week}" if operation.shift_weeks else ""
     day = f" on {operation.date.isoformat()}" if operation.date else ""
+    if operation.date_is_partial:
+        day += f" (recorded as {operation.date_as_recorded}: the latest day it allows)"
     phase = f", phase {phase_number(plan.phase)}" if plan.phase else ""
     return plain(f"{operation_text(plan)}{day}: week {operation.completed_week}{counted}{phase}", 200)
 
 
-def _doubt(plan: Plan) -> str:
+def _doubt(plan: Plan, knowledge: Knowledge) -> str:
     operation = plan.operation
     said = "; ".join(operation.because) or "the record does not say enough"
-    alternatives = ", ".join(one.replace("_", " ") for one in operation.alternatives)
-    return plain(said, 300).rstrip(".") + (f"; could also be {plain(alternatives, 120)}" if alternatives else "")
+    alternatives = with_names(", ".join(operation.alternatives), knowledge)
+    told = plain(with_names(said, knowledge), 300).rstrip(".")
+    return told + (f"; could also be {plain(alternatives, 160)}" if alternatives else "")
 
 
 def _quiet(advice: Advice) -> list[Alert]:
@@ -216,7 +245,7 @@ def _quiet(advice: Advice) -> list[Alert]:
 def _patient_specific(advice: Advice) -> list[Withheld]:
     """What waits for a reason of this patient's own, not because of the protocol's weeks."""
     cleared = {one.exercise for one in advice.clearance}
-    return [one for one in advice.withheld if one.rule != MATRIX and one.exercise not in cleared]
+    return [one for one in advice.withheld if one.rule not in (MATRIX, "DQ08") and one.exercise not in cleared]
 
 
 def _rule_title(advice: Advice, rule: str) -> str:
@@ -227,8 +256,9 @@ def _held_back(advice: Advice, knowledge: Knowledge) -> list[str]:
     """Groups of withheld exercises: this patient's own reasons first, then the next weeks, then what never comes."""
     cleared = {one.exercise for one in advice.clearance}
     by_matrix = [one for one in advice.withheld if one.rule == MATRIX and one.exercise not in cleared]
-    groups: list[tuple[str, list[str]]] = list(_grouped(_patient_specific(advice), _own_reason(advice)).items())
-    never = _grouped([one for one in by_matrix if one.from_week is None], _never_reason(advice))
+    own = sorted(_patient_specific(advice), key=lambda one: one.from_week or 0)
+    groups: list[tuple[str, list[str]]] = list(_grouped(own, _own_reason(advice)).items())
+    never = _grouped([one for one in by_matrix if one.from_week is None], _never_reason(advice, knowledge))
     waiting = sorted((one for one in by_matrix if one.from_week is not None), key=lambda one: one.from_week or 0)
     weeks = list(_grouped(waiting, lambda one: f"from week {one.from_week}").items())
     room = max(_GROUPS - len(groups) - len(never), 1)
@@ -255,14 +285,16 @@ def _own_reason(advice: Advice) -> Callable[[Withheld], str]:
     return reason
 
 
-def _never_reason(advice: Advice) -> Callable[[Withheld], str]:
-    """The operation that forbids it for ever, by its short name; where no plan tells, the reason as given."""
+def _never_reason(advice: Advice, knowledge: Knowledge) -> Callable[[Withheld], str]:
+    """The operations that forbid it for ever, by their short names, be they old ones; else the reason as given."""
+    named = {one.surgery_type for one in advice.operations}
 
     def reason(one: Withheld) -> str:
         forbidding = [
-            lower_first(operation_name(plan.protocol))
-            for plan in advice.plans
-            if (cell := plan.protocol.first_weeks.get(one.exercise)) and cell.permission is Permission.NEVER
+            lower_first(operation_name(protocol))
+            for protocol in knowledge.protocols.values()
+            if protocol.first_weeks[one.exercise].permission is Permission.NEVER
+            and (protocol.id in named or one.because.endswith(lower_first(protocol.plain_name)))
         ]
         return f"never after {' or '.join(forbidding)}" if forbidding else lower_first(one.because.rstrip("."))
 

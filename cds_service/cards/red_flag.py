@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.cards.card import EXTENSION_KEY, Card
+from cds_service.cards.card import EXTENSION_KEY, SUMMARY_LIMIT, Card
 from cds_service.cards.markdown import plain
 from cds_service.cards.phrases import (
     alert_text, card_source, cited, could_not_check, draft_line, evidence_as_json, fact, override_reasons, summary,
@@ -12,7 +12,7 @@ from cds_service.knowledge.model import EFFECT_ORDER, SEVERITY_ORDER, Effect, Kn
 from cds_service.orders.call import CallFacts
 from cds_service.orders.ids import card_uuid
 from cds_service.orders.offers import red_flag_offers
-from cds_service.orders.words import lower_first, operation_text
+from cds_service.orders.words import lower_first, operation_text, with_names
 
 KIND = "red-flag"
 
@@ -81,11 +81,17 @@ def _summary(alerts: tuple[Alert, ...], plans: tuple[Plan, ...]) -> str:
     more = f" (+{len(alerts) - 1} more)" if len(alerts) > 1 else ""
     effect = _EFFECT_SHORT[first.effect]
     head = f"{effect[:1].upper()}{effect[1:]}: {lower_first(first.title)}" if effect else first.title
-    seen = fact(first.evidence[0], beside=first.title) if first.evidence else ""
+    told = [lower_first(fact(one, beside=first.title)) for one in first.evidence] or [_without_title(first)]
+    seen = next((f": {one}" for one in told if one and len(head) + len(more) + len(one) < SUMMARY_LIMIT - 2), "")
     when = ""
     if plans and plans[0].operation.post_op_day is not None:
         when = f"; day {plans[0].operation.post_op_day} after {lower_first(operation_text(plans[0]))}"
-    return summary(head + more, f": {lower_first(seen)}" if seen else "", when)
+    return summary(head + more, seen, when)
+
+
+def _without_title(alert: Alert) -> str:
+    start = alert.title.lower() + " "
+    return alert.because[len(start) :] if alert.because.lower().startswith(start) else alert.because
 
 
 def _detail(advice: Advice, knowledge: Knowledge, alerts: tuple[Alert, ...], notes: tuple[str, ...]) -> str:
@@ -102,10 +108,10 @@ def _detail(advice: Advice, knowledge: Knowledge, alerts: tuple[Alert, ...], not
 
 
 def _alert(alert: Alert, knowledge: Knowledge) -> str:
-    lines = [f"- **{plain(alert.title, 120)}:** {alert_text(alert)}"]
+    lines = [f"- **{plain(alert.title, 120)}:** {alert_text(alert, knowledge)}"]
     if alert.do:
         lines.append(f"  - **Do:** {plain(alert.do, 400)}")
-    because = "" if alert.because in alert.say else plain(alert.because, 400).rstrip(".") + " "
+    because = "" if alert.because in alert.say else ": " + plain(with_names(alert.because, knowledge), 400).rstrip(".")
     by = cited(knowledge, alert.sources)
-    lines.append(f"  - Why: {because}({plain(alert.rule, 20)}, {alert.severity.value}){'; source: ' + by if by else ''}")
+    lines.append(f"  - Rule {plain(alert.rule, 20)}, {alert.severity.value}{because}{'; source: ' + by if by else ''}")
     return "\n".join(lines)

@@ -81,7 +81,8 @@ def programme_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card
 def red_flag_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card: str, alerts: tuple[Alert, ...]) -> Offers:
     """Give the suggestions of a red-flag card: hold what runs, ask for an evaluation, or both at once.
 
-    An evaluation is offered for critical alerts, and for others that stop the list or leave the baseline only.
+    An urgent evaluation is offered for critical alerts; for others that stop the list or leave the baseline only, a
+    review by the surgeon.
     """
     pressing = [one for one in alerts if one.severity is Severity.CRITICAL or one.effect in _NO_PROGRAMME]
     if call.requester is None or not pressing:
@@ -101,10 +102,11 @@ def red_flag_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card:
         notes.append(_already(URGENT_EVALUATION, ordered))
     evaluation = made.evaluation(pressing) if ordered is None else []
     choices: list[tuple[str, str, list[Action]]] = []
+    asked = "urgent evaluation" if any(one.severity is Severity.CRITICAL for one in pressing) else "review by the surgeon"
     if hold and evaluation:
-        choices.append(("hold-and-evaluate", "Hold the exercise order and request urgent evaluation", hold + evaluation))
+        choices.append(("hold-and-evaluate", f"Hold the exercise order and request {asked}", hold + evaluation))
     if evaluation:
-        choices.append(("evaluate", "Request urgent evaluation", evaluation))
+        choices.append(("evaluate", f"Request {asked}", evaluation))
     if hold:
         choices.append(("hold", "Hold the exercise order", hold))
     return Offers(made.suggestions(choices), tuple(notes))
@@ -208,12 +210,13 @@ class _Made:
 
     def evaluation(self, alerts: list[Alert]) -> list[Action]:
         titles = "; ".join(one_line(one.title, 80) for one in alerts)
+        asked = "Urgent evaluation" if any(one.severity is Severity.CRITICAL for one in alerts) else "Review by the surgeon"
         facts = [evidence.reference for one in alerts for evidence in one.evidence]
         rationale = " ".join(f"{one.rule} {one_line(one.title, 80)}: {one_line(one.because, 300)}." for one in alerts)
         worst = min(alerts, key=lambda one: list(Severity).index(one.severity))
         request = service_request(
             self.call, "referral", part_id(self.card, "evaluation"),
-            concept(SNOMED, "11429006", "Consultation", f"Urgent evaluation: {titles}"),
+            concept(SNOMED, "11429006", "Consultation", f"{asked}: {titles}"),
             self._canonicals(URGENT_EVALUATION), rationale,
             {"text": f"{titles} after {self.operations or 'spine surgery'}"},
             [*self._procedures(), *(one for one in facts if not one.startswith("Condition/"))],
@@ -221,7 +224,7 @@ class _Made:
             priority=_URGENT.get(worst.severity, "urgent"), occurs_on=moment(self.call),
             details=[one_line(one.do, 200) for one in alerts],
         )  # fmt: skip
-        return [Action("create", f"Request urgent evaluation: {titles}", request)]
+        return [Action("create", f"Request: {lower_first(asked)}: {titles}", request)]
 
     def follow_up(self) -> list[Action]:
         """A follow-up where a phase gate is at most *gate_notice_days* away; nothing where none is."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from cds_service.clinical.advice import Plan
 from cds_service.clinical.operation import Operation
 from cds_service.knowledge.model import Knowledge, Phase, Protocol
 from cds_service.patient.chart_text import known_line, one_line
+
+_PROTOCOL_ID = re.compile(r"\b[A-Z]{2,8}_[A-Z]{2,8}\b")
 
 
 def operation_name(protocol: Protocol) -> str:
@@ -17,7 +20,7 @@ def operation_name(protocol: Protocol) -> str:
 
 @lru_cache(maxsize=256)
 def _short_name(name: str) -> str:
-    for stop in (":", " (", ";", ",", " / ", " for ", " without "):
+    for stop in (":", " (", ";", ",", " / ", " for ", " without ", " that "):
         name = name.split(stop)[0]
     return one_line(name, 60)
 
@@ -36,6 +39,18 @@ def levels_text(operation: Operation) -> str:
     if chained:
         return one_line(f"{ends[0][0]}-{ends[-1][1]}", 24)
     return one_line(", ".join(levels), 40)
+
+
+def with_names(text: str, knowledge: Knowledge) -> str:
+    """Give *text* with the names of operations in place of their ids (LUM_DISC -> lumbar discectomy ...)."""
+    if "_" not in text:
+        return text
+
+    def named(found: re.Match[str]) -> str:
+        protocol = knowledge.protocols.get(found.group())
+        return lower_first(operation_name(protocol)) if protocol is not None else found.group()
+
+    return _PROTOCOL_ID.sub(named, text)
 
 
 def operation_text(plan: Plan) -> str:

@@ -145,7 +145,7 @@ def test_the_programme_card_answers_in_five_seconds() -> None:
         "lift up to 4.5 kg (10 lb)",
         "**Next step, week 12:** walks 30 to 40 minutes",
         "**Could not check:** temperature, heart rate (none in the last 24 hours); pain score (none in the last 7 days); "
-        "new weakness (test leg and arm power before any exercise); The number of levels is not recorded.",
+        "new weakness (test leg and arm power before any exercise); the number of levels is not recorded.",
     ):
         assert said in card.detail
     assert "INR" not in card.detail
@@ -156,7 +156,7 @@ def test_without_progression_the_next_step_is_not_shown() -> None:
     (card,) = cards(an_advice(alerts=(PAIN,)))
 
     assert "Next step" not in card.detail
-    assert "no progression for now" in card.summary
+    assert "no progression for now (pain score)" in card.summary
     assert "Stay at this level" in card.detail
 
 
@@ -190,7 +190,7 @@ def test_a_shifted_ladder_says_which_week_is_counted() -> None:
 def test_a_doubtful_operation_is_to_be_confirmed_with_its_alternatives() -> None:
     (card,) = cards(an_advice(basis=Basis.CONFLICTING, alternatives=("LUM_DISC",), because=("two codes disagree",)))
 
-    assert "**Operation to confirm:** two codes disagree; could also be LUM DISC." in card.detail
+    assert "**Operation to confirm:** two codes disagree; could also be lumbar discectomy or microdiscectomy." in card.detail
 
 
 def test_a_missing_date_gives_only_the_gap_card_and_says_what_to_record() -> None:

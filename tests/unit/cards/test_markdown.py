@@ -95,3 +95,18 @@ def test_units_and_comparisons_are_written_as_people_write_them() -> None:
     assert readable("39.2 Cel and 120 mm[Hg], pain 4 {score}, WBC >=12 10*3/uL") == (
         "39.2 °C and 120 mmHg, pain 4 points, WBC ≥12 10³/µL"
     )
+
+
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        ("at 2026-05-20T07:30:59.123Z", "at 2026-05-20 07:30"),
+        ("at 2026-05-20T07:30+02:00;", "at 2026-05-20 07:30;"),
+        ("temperature 38.6111 Cel", "temperature 38.61 °C"),
+        ("38.61 and 7.5 stay", "38.61 and 7.5 stay"),
+        ("101.5 degF", "101.5 °F"),
+        ("T10-T11", "T10-T11"),
+    ],
+)
+def test_moments_and_converted_values_are_short(recorded: str, shown: str) -> None:
+    assert readable(recorded) == shown

@@ -372,7 +372,9 @@ def test_the_urgent_evaluation_says_how_urgent_why_and_on_which_facts() -> None:
     assert request["reasonReference"] == [{"reference": "Condition/c-9"}]
     assert {"reference": "Observation/t-1"} in request["supportingInfo"]
     assert "temperature 39.2 Cel is at or above 39.0 Cel" in request["extension"][0]["valueMarkdown"]
-    assert resources(suggestion(warning, "Request urgent evaluation"))[0]["priority"] == "urgent"
+    review = resources(suggestion(warning, "Request review by the surgeon"))[0]
+    assert review["priority"] == "urgent"
+    assert review["code"]["text"] == "Review by the surgeon: Fever"
 
 
 def test_a_warning_that_stops_nothing_asks_for_no_evaluation() -> None:
