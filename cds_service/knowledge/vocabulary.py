@@ -14,7 +14,10 @@ from typing import Any
 from cds_service.knowledge.level_words import LevelWords
 
 SHORTEST_FUZZY = 6  # letters; below that one edit turns too many words into others
-SHORTEST_SKELETON = 4  # consonants
+SHORTEST_FUZZY_OTHER = 8  # letters, for words that do not name an operation or a place of the spine by themselves
+SHORTEST_SKELETON = 4  # letters of a whole word without its vowels
+SHORTEST_STEM_SKELETON = 5  # the same of a stem
+_FEWEST_PER_VOWEL = 4  # a word that lost its vowels has at least so many letters for each that is left
 _SHORTEST_SUFFIX_HOST = 9  # letters of a German compound
 
 
@@ -153,7 +156,8 @@ class Words:
 
     def _without_vowels(self, word: str) -> tuple[str, ...]:
         bones = skeleton(word)
-        if len(bones) < SHORTEST_SKELETON or (len(word) - len(bones)) * 3 > len(word):
+        vowels = sum(letter in "aeiou" for letter in word)
+        if len(bones) < SHORTEST_SKELETON or vowels * _FEWEST_PER_VOWEL > len(word):
             return ()
         for size in self.skeleton_lengths:
             key = self.skeletons.get(bones[:size]) if size <= len(bones) else None

@@ -15,7 +15,9 @@ from cds_service.knowledge.level_words import LevelWords, compile_levels
 from cds_service.knowledge.model import Mark, Status
 from cds_service.knowledge.vocabulary import (
     SHORTEST_FUZZY,
+    SHORTEST_FUZZY_OTHER,
     SHORTEST_SKELETON,
+    SHORTEST_STEM_SKELETON,
     Combination,
     Kind,
     Needs,
@@ -33,6 +35,9 @@ LEVELS_FILE = "levels.yaml"
 
 
 _ONE_MEANING = {Kind.OPERATION, Kind.GENERIC}
+# misspellings are forgiven only in words of these kinds: elsewhere they would turn plain words into signs
+_NAMING = {Kind.OPERATION, Kind.REGION, Kind.SPINE}
+_FORGIVEN = _NAMING | {Kind.DETAIL, Kind.NOT_OPERATION, Kind.NEGATION, Kind.PLANNED, Kind.REMOVAL, Kind.PART}
 
 
 # --- shapes of the files -------------------------------------------------------------------------------------------
@@ -127,7 +132,7 @@ class _LanguageShape(_Governed):
 
 
 _LEVEL_LISTS = (
-    "to", "joined", "pelvis", "sacrum", "occiput", "not_after", "not_before", "units", "nouns", "more", "count_fillers", "many",
+    "to", "joined", "pelvis", "sacrum", "occiput", "not_after", "not_before", "units", "nouns", "up_to", "more", "count_fillers", "many",
 )  # fmt: skip
 
 
@@ -240,6 +245,8 @@ class _Builder:
         self._ordinary: set[str] = set()
         self._short_forms: dict[str, str] = {}
         self._keys: set[str] = set()
+        self._forgiven: set[str] = set()
+        self._naming_stems: set[str] = set()
 
     def add_language(self, text: TextFile) -> None:
         content = _load(_LanguageShape(), text, self._faults)
@@ -267,8 +274,13 @@ class _Builder:
 
     def _add_words(self, sign: Sign, consumed: list[str], context: list[str], place: str) -> None:
         node = self._tree
+        shortest = SHORTEST_FUZZY if sign.kind in _NAMING and len(consumed) == 1 else SHORTEST_FUZZY_OTHER
         for word in (*consumed, *context):
             self._keys.add(word)
+            if sign.kind in _FORGIVEN and len(word) >= shortest and word.isalpha():
+                self._forgiven.add(word)
+            if sign.kind in _NAMING and word.endswith("*"):
+                self._naming_stems.add(word[:-1])
             node = node.setdefault(word, {})
         taken, _ = node.get("", ((), 0))
         clash = [one.id for one in taken if one.id != sign.id and {one.kind, sign.kind} <= _ONE_MEANING]
@@ -283,13 +295,13 @@ class _Builder:
         suffixes = {key[1:] for key in self._keys if key.startswith("*")}
         plain = {key for key in self._keys if "*" not in key}
         deletions: dict[str, list[str]] = {}
-        for word in sorted(word for word in plain if len(word) >= SHORTEST_FUZZY and word.isalpha()):
+        for word in sorted(self._forgiven):
             for cut in {word, *deletions_of(word)}:
                 deletions.setdefault(cut, []).append(word)
-        bones = {}
-        for key in sorted(stems | plain, key=lambda key: (key in stems, key)):
-            if len(skeleton(key)) >= SHORTEST_SKELETON and len(key) >= SHORTEST_FUZZY and key.isalpha():
-                bones[skeleton(key)] = key + "*" if key in stems else key
+        bones = {skeleton(word): word for word in sorted(self._forgiven) if len(skeleton(word)) >= SHORTEST_SKELETON}
+        for stem in sorted(self._naming_stems):
+            if len(skeleton(stem)) >= SHORTEST_STEM_SKELETON:
+                bones[skeleton(stem)] = stem + "*"
         short = sorted(self._short_forms, key=len, reverse=True)
         pattern = "|".join(re.escape(form) for form in short)
         return Words(

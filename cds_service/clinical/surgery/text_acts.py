@@ -17,7 +17,9 @@ _ASSERTIONS = {
 _FAMILY_REACH = 8  # words between a relative and the operation told of them
 _PARTS = (Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS)
 _WHERE = frozenset((Kind.REGION, Kind.SPINE))
-_SPINAL_PARTS = frozenset(("disc", "lamina", "vertebral_body", "spinal_hardware", "vertebral_fracture"))
+_SPINAL_PARTS = frozenset(
+    ("disc", "lamina", "vertebral_body", "spinal_hardware", "vertebral_fracture", "vertebra", "canal", "spinal_nerve")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def _is_spinal(act: Mention, signs: Signs) -> bool:
         for place, level in signs.levels
         if signs.sentence_of[place] == sentence and not level.is_root
     ]
+    ours += [_gap(act, place, place + 1) for place, _ in signs.counts if signs.sentence_of[place] == sentence]
     theirs = [
         _gap(act, mention.first, mention.end)
         for mention in signs.of(Kind.ELSEWHERE)

@@ -81,6 +81,8 @@ def find_counts(text: str, words: LevelWords) -> list[CountMention]:
     """Find every count of levels in *text* (folded)."""
     found = []
     for match in words.count.finditer(text):
+        if match["up_to"]:
+            continue  # "up to 6 segments" counts nothing
         if match["times"]:
             found.append(CountMention(match.start(), match.end(), int(match["times"]), False))
             continue

@@ -82,6 +82,10 @@ def test_counts_of_levels_are_read(text: str, count: int, is_minimum: bool, word
     assert [(found.count, found.is_minimum) for found in find_counts(fold(text), words)] == [(count, is_minimum)]
 
 
+def test_an_upper_bound_counts_nothing(words: LevelWords) -> None:
+    assert find_counts("up to 6 segments", words) == []
+
+
 def test_segments_and_vertebrae_of_a_run() -> None:
     assert segments_between("L4", "S1") == ("L4-L5", "L5-S1")
     assert segments_between("L5", "L6") == ("L5-L6",)
