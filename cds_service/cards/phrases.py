@@ -48,6 +48,8 @@ _REASONS_BY_KIND = {
 _NONE_IN_SPAN = re.compile(r"No (?P<what>[^;.]+?) in the last (?P<span>[^;.]+)(?:; (?P<todo>[^.]+))?\.?\Z")
 _NOT_CHECKED = re.compile(r"(?P<what>[^;.]+?) could not be checked(?: together)?(?:; (?P<todo>[^.]+))?\.?\Z")
 
+_TAG_START = re.compile(r"<(?=[A-Za-z/!?])")
+
 
 def summary(first: str, *more: str) -> str:
     """Give one sentence of at most 139 characters: *first*, and each of *more* that still fits, in order."""
@@ -58,6 +60,8 @@ def summary(first: str, *more: str) -> str:
             text += part.rstrip(".")
     if len(text) >= SUMMARY_LIMIT:
         text = text[: SUMMARY_LIMIT - 2].rstrip() + "…"
+    # A summary is no Markdown and must not be HTML either, for clients that forget to escape it.
+    text = _TAG_START.sub("‹", text)
     return text if text.endswith("…") else text + "."
 
 

@@ -306,7 +306,7 @@ class _Made:
         for number, one in enumerate(self.advice.programme, start=1):
             exercise = self.knowledge.exercises.get(one.exercise)
             how = f" {known_line(exercise.how, 400)}" if exercise else ""
-            caution = f" Take care: {one_line(one.caution, 200)}." if one.caution else ""
+            caution = f" Take care: {one_line(one.caution, 200)}." if one.caution and " " in one.caution else ""
             lines.append(f"{number}. {self._name(one)}: {known_line(one.dose, 200).rstrip('.')}.{how}{caution}")
         limits = self._limits()
         if limits:
