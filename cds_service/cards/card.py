@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from cds_service.orders.call import Link
 from cds_service.orders.suggestion import Action, Suggestion
@@ -20,6 +19,7 @@ INDICATORS = ("critical", "warning", "info")
 """Worst first."""
 EXTENSION_KEY = "org.spine-cds.evidence"
 
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z")
 _HTML = re.compile(r"<[A-Za-z/!?]")
 
 
@@ -58,7 +58,8 @@ class Card:
     extension: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        UUID(self.uuid)
+        if not _UUID.match(self.uuid):
+            raise ValueError("uuid: a UUID in small letters")
         if not 0 < len(self.summary) <= SUMMARY_LIMIT or not self.summary.isprintable():
             raise ValueError("summary: one printable line of fewer than 140 characters")
         if self.indicator not in INDICATORS:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID, uuid5
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cds_service.orders.drafts import change_draft, remove_draft
 from cds_service.orders.ids import part_id
@@ -39,3 +43,8 @@ def test_changing_sends_the_whole_draft_and_leaves_the_given_one_alone() -> None
 
 def test_a_draft_that_cannot_be_updated_by_id_gets_no_suggestion() -> None:
     assert change_draft(CARD, {"resourceType": "ServiceRequest"}, {}, "x") is None
+
+
+@given(st.uuids(), st.text(max_size=60).filter(lambda text: text.isprintable()))
+def test_ids_of_parts_are_version_5_uuids_as_the_standard_library_makes_them(card: UUID, name: str) -> None:
+    assert part_id(str(card), name) == str(uuid5(card, name))
