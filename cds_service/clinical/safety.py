@@ -245,8 +245,9 @@ def _unknown(judgement: Judgement) -> Iterable[Unknown]:
     because = "; ".join(dict.fromkeys(finding.because for _, finding in worse))
     missing = {name for _, finding in worse for name in finding.missing}
     group = next((kind for kind in _WHOLE_KINDS if kind in missing), rule.unknown_group)
-    matters = judgement.grade is None and rule.unknown_matters and asked[0][0].unknown_matters
-    yield Unknown(rule.id, because, rule.if_unknown, group, matters)
+    whole = judgement.grade is None and asked[0][0].unknown_matters
+    say = rule.if_unknown if whole else f"{because[:1].upper()}{because[1:]}."
+    yield Unknown(rule.id, because, say, group, whole and rule.unknown_matters)
 
 
 def _is_worse(grade: Grade, speaking: Grade | None) -> bool:
