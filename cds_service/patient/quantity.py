@@ -192,4 +192,7 @@ def _to_measure(unit: str, measure: Measure) -> tuple[float, float] | None:
     for special in measure.conversions:
         if special.unit == unit:
             return (special.factor, special.add)
-    return linear("1" if unit == "{T-score}" else unit, measure.unit)
+    unit = "1" if unit == "{T-score}" else unit
+    if measure.unit == "1" and unit != "1":
+        return None  # a score is no percentage and no international unit, though both have no dimension
+    return linear(unit, measure.unit)
