@@ -166,9 +166,9 @@ def _reach(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) ->
 
 
 def _opens_with(trigger: Mention, signs: Signs) -> bool:
-    """ "Cancelled: TLIF": a denial that opens its sentence speaks of what follows."""
+    """ "Cancelled: TLIF", "On hold: TLIF": a denial or delay that opens its sentence speaks of what follows."""
     opens = trigger.first == 0 or signs.sentence_of[trigger.first - 1] != signs.sentence_of[trigger.first]
-    return opens and trigger.sign.kind is Kind.NEGATION
+    return opens and trigger.sign.kind in (Kind.NEGATION, Kind.PLANNED)
 
 
 def _is_free_before(trigger: Mention, act: Mention, signs: Signs, acts: list[Mention]) -> bool:
@@ -181,7 +181,8 @@ def _is_free_before(trigger: Mention, act: Mention, signs: Signs, acts: list[Men
     ]
     if any(mention.sign.kind is Kind.TURN for mention in between):
         return False
-    if trigger.sign.narrow and any(trigger.end <= other.first < act.first for other in acts if other.end <= act.first):
+    is_narrow = trigger.sign.narrow or (trigger.sign.kind is Kind.PLANNED and trigger.sign.reaches == "after")
+    if is_narrow and any(trigger.end <= other.first < act.first for other in acts if other.end <= act.first):
         return False
     if trigger.sign.kind is Kind.NEGATION:
         return not any(token == "," for token in signs.tokens[trigger.end : act.first]) and not _done_between(between)
@@ -211,9 +212,9 @@ def _speaks_back(trigger: Mention, act: Mention, signs: Signs, acts: list[Mentio
 
 def _is_of_family(act: Mention, signs: Signs) -> bool:
     return any(
-        trigger.end <= act.first
-        and signs.sentence_of[trigger.first] == signs.sentence_of[act.first]
-        and act.first - trigger.end <= _FAMILY_REACH
+        signs.sentence_of[trigger.first] == signs.sentence_of[act.first]
+        and (trigger.end <= act.first or trigger.sign.reaches == "both")
+        and _gap(act, trigger.first, trigger.end) <= _FAMILY_REACH
         for trigger in signs.of(Kind.FAMILY)
     )
 

@@ -93,6 +93,7 @@ def test_a_body_site_gives_region_and_levels(words: Words) -> None:
         ("TLIF L4-5 cancelled", Assertion.NEGATED),
         ("TLIF L4-5. Cancelled due to fever.", Assertion.NEGATED),
         ("Cancelled: TLIF L4-5", Assertion.NEGATED),
+        ("On hold: ACDF C5-6", Assertion.PLANNED),
         ("never underwent TLIF", Assertion.NEGATED),
         ("no prior spine surgery", Assertion.NEGATED),
         ("scheduled for ACDF C5-6", Assertion.PLANNED),
@@ -121,6 +122,8 @@ def test_the_done_operation_speaks_before_the_planned_one(words: Words) -> None:
 
 
 def test_a_relatives_operation_is_not_the_patients(words: Words) -> None:
+    assert read_text("Spinal fusion, family history", words).of_family
+
     reading = read_text("Father underwent ACDF", words)
 
     assert (reading.is_spine_surgery, reading.of_family, reading.assertion) == (False, True, Assertion.NEGATED)
