@@ -17,7 +17,6 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import Progress
-from rich.table import Table
 
 from cds_service.cli import ehr_client as ehr
 from cds_service.cli.conformance import Checker, Result
@@ -200,27 +199,29 @@ def _with_key_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("url", default=DEFAULT_SERVICE)
 @_with_key_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a result.")
-def conformance(url: str, key_file: Path | None, issuer: str, jku: str | None, origin: str, as_json: bool) -> None:
+@click.option("--all", "show_all", is_flag=True, help="Also list what passed.")
+def conformance(url: str, key_file: Path | None, issuer: str, jku: str | None, origin: str, as_json: bool, show_all: bool) -> None:
     """Check any CDS Hooks service against the rules of 2.0 and 3.0."""
     results = list(Checker(url, origin, _signer(key_file, issuer, jku)).run())
     if as_json:
         for one in results:
             click.echo(json.dumps({"rule": one.rule, "section": one.section, "outcome": one.outcome, "what": one.what, "found": one.found, "fix": one.fix}))
     else:
-        _print_results(Console(), results)
+        _print_results(Console(), results, show_all)
     if any(one.outcome == "fail" for one in results):
         raise SystemExit(1)
 
 
-def _print_results(console: Console, results: Iterable[Result]) -> None:
-    results = list(results)
-    table = Table("rule", "section", "", "what", "found", "what to do")
+def _print_results(console: Console, results: list[Result], show_all: bool) -> None:
     for one in results:
-        fix = one.fix if one.outcome in ("fail", "warn") else ""
-        table.add_row(one.rule, one.section, OUTCOME_MARKS[one.outcome], escape(one.what), escape(one.found), escape(fix))
-    console.print(table)
+        if one.outcome == "pass" and not show_all:
+            continue
+        found = f" (found: {one.found})" if one.found else ""
+        console.print(f"{OUTCOME_MARKS[one.outcome]} {one.rule:<3} {escape(one.section)}: {escape(one.what)}{escape(found)}")
+        if one.outcome in ("fail", "warn"):
+            console.print(f"         {escape(one.fix)}")
     counts = {outcome: sum(one.outcome == outcome for one in results) for outcome in OUTCOME_MARKS}
-    console.print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    console.print(f"{len(results)} checks: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
 
 
 @click.command()
