@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
+import click
 import requests
 
 TIMEOUT_SECONDS = 30
@@ -19,7 +20,7 @@ SEED_ORDER = ("Patient", "Practitioner", "Encounter", "Condition", "Procedure", 
 _TOKEN = re.compile(r"\{\{\s*context\.([A-Za-z]+)\s*\}\}")
 
 
-class ClientTrouble(Exception):
+class ClientTrouble(click.ClickException):
     """Something an integrator can act on: what was asked, what came back, what to try."""
 
 

@@ -1,102 +1,34 @@
-"""The service under gunicorn, a small FHIR server, and a real Chromium, for the tests of the page."""
+"""A real Chromium before the running service, for the tests of the page."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parents[2]
+from tests.live import FhirStore, example, running_service, serving
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 WIDE, NARROW = (1600, 1000), (360, 740)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The running service in development mode; gives its base URL."""
-    port = _free_port()
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("SPINE_CDS_")},
-        "SPINE_CDS_PORT": str(port),
-        "SPINE_CDS_DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('store')}/feedback.sqlite3",
-    }
-    process = subprocess.Popen([sys.executable, "-m", "cds_service.cli.main", "serve"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
-                break
-            time.sleep(0.1)
-        else:
-            raise AssertionError("the service did not start within 30 s")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-class _Fhir(BaseHTTPRequestHandler):
-    """Answers reads and searches over one example patient's Bundle, as a sandbox does, for any browser origin."""
-
-    resources: list[dict] = []
-
-    def do_OPTIONS(self) -> None:
-        self._send(204, b"")
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        kind = parts.path.removeprefix("/fhir/").split("/")[0]
-        found = [one for one in self.resources if one["resourceType"] == kind]
-        wanted = parse_qs(parts.query).get("_id")
-        if wanted:
-            found = [one for one in found if one["id"] in wanted]
-        bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "entry": [{"resource": one} for one in found]}
-        self._send(200, json.dumps(bundle).encode())
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/fhir+json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Access-Control-Allow-Origin", "*")
-        self.send_header("Access-Control-Allow-Headers", "*")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+    with running_service(tmp_path_factory.mktemp("service")) as base_url:
+        yield base_url
 
 
 @pytest.fixture(scope="session")
 def fhir_server() -> Iterator[str]:
-    """A FHIR server holding the patient of fhir_fixtures/patients/osteoporosis_fusion.json; gives its base URL."""
-    bundle = json.loads((ROOT / "fhir_fixtures/patients/osteoporosis_fusion.json").read_text())
-    _Fhir.resources = [entry["resource"] for entry in bundle["entry"]]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Fhir)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/fhir"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    """A FHIR server holding one example patient; gives its base URL."""
+    with serving(FhirStore(example("osteoporosis_fusion"))) as base_url:
+        yield base_url
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NARROW, ROOT, WIDE
+from tests.browser.conftest import NARROW, WIDE
+from tests.live import ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")
 
