@@ -1,14 +1,17 @@
-"""Commands for those who write the knowledge: check it, compare it, render it."""
+"""Commands for those who write the knowledge: check it, compare it, play it week by week, render it."""
 
 from __future__ import annotations
 
 import os
+import re
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
 from cds_service.cli.exits import EXIT_CODES, tells_errors
+from cds_service.clinical.advice import Advice
+from cds_service.clinical.simulate import SimulatedWeek, simulate
 from cds_service.errors import KnowledgeFaults
 from cds_service.knowledge.diff import Difference, diff_knowledge
 from cds_service.knowledge.load import Checked, check_knowledge, load_knowledge
@@ -103,4 +106,66 @@ def reference(folder: Path, cards: Path | None, overlay: Path | None) -> None:
     click.echo(f"{count} pages in {folder}; begin with {folder / 'index.html'}")
 
 
-COMMANDS = (check, diff, reference)
+def _weeks(_: click.Context, __: click.Parameter, given: str) -> range:
+    """Read `6`, or `0..60` with both ends."""
+    found = re.fullmatch(r"(\d{1,3})(?:\.\.(\d{1,3}))?", given)
+    if found is None or found[2] is not None and int(found[2]) < int(found[1]):
+        raise click.BadParameter(f"{given!r}; write a week (6) or a range (0..60)")
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
+
+
+@click.command(name="simulate")
+@click.option("--surgery", required=True, help="the operation, such as LUM_FUS")
+@click.option("--weeks", default="0..60", show_default=True, callback=_weeks, help="completed weeks, both ends included")
+@click.option("--with", "facts", multiple=True, help="a modifier (osteoporosis), a safety rule (RF10) or a code list")
+@click.option("--full", is_flag=True, help="the whole list every week, not only what changes")
+@click.option("--cards", type=_FOLDER, help="the knowledge folder; that of the settings without it")
+@click.option("--overlay", type=_FOLDER, help="a hospital's own folder to lay over it")
+@tells_errors
+def simulate_weeks(
+    surgery: str, weeks: range, facts: tuple[str, ...], full: bool, cards: Path | None, overlay: Path | None
+) -> None:
+    """Print the list of one operation week by week, for an imagined patient of 50 years with the facts named."""
+    known, local = _folders(cards, overlay)
+    knowledge = load_knowledge(known, local)
+    played = simulate(surgery, weeks, facts, knowledge)
+    click.echo(f"{surgery}, knowledge {knowledge.version}" + (f", with {', '.join(facts)}" if facts else ""))
+    before: _Lists = ({}, {}, ())
+    for simulated in played:
+        lists = _lists(simulated.advice)
+        if full or lists != before:
+            for line in _week_lines(simulated, lists, before, full):
+                click.echo(line)
+        before = lists
+
+
+_Lists = tuple[dict[str, None], dict[str, None], tuple[str, ...]]
+
+
+def _lists(advice: Advice) -> _Lists:
+    alerts = tuple(f"{alert.rule} {alert.severity.value} {alert.effect.value}: {alert.title}" for alert in advice.alerts)
+    return (
+        dict.fromkeys(one.exercise for one in advice.exercises),
+        dict.fromkeys(one.exercise for one in advice.supervised),
+        alerts,
+    )
+
+
+def _week_lines(simulated: SimulatedWeek, lists: _Lists, before: _Lists, full: bool) -> list[str]:
+    plan = simulated.advice.plans[0]
+    phase = plan.phase.id if plan.phase else "no phase"
+    effective = plan.operation.effective_week
+    shifted = f", counts as week {effective}" if effective != simulated.week else ""
+    plain, supervised, alerts = lists
+    lines = [f"week {simulated.week} ({phase}{shifted}): {len(plain)} exercises, {len(supervised)} supervised"]
+    for word, now, then in (("", plain, before[0]), (" supervised", supervised, before[1])):
+        if full:
+            lines.append(f"  list{word}: {', '.join(now) or 'none'}")
+        else:
+            new, gone = [one for one in now if one not in then], [one for one in then if one not in now]
+            lines += [f"  new{word}: {', '.join(new)}"] if new else []
+            lines += [f"  gone{word}: {', '.join(gone)}"] if gone else []
+    return lines + [f"  alert {alert}" for alert in alerts if full or alert not in before[2]]
+
+
+COMMANDS = (check, diff, simulate_weeks, reference)

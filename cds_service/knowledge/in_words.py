@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
+from functools import singledispatch
 from typing import Any
 
-from cds_service.knowledge.model import Codelist, FirstWeek, Grade, Measure, Permission, Restriction
+from cds_service.knowledge.model import FirstWeek, Grade, Permission, Restriction
+from cds_service.patient.known import Codelist, Measure
+from cds_service.patient.questions.about_conditions import HasCondition, HasMedication, WoundNotRecordedHealed
+from cds_service.patient.questions.about_measures import Change, Days, Drop, Limits, MeasureIs, Trend
+from cds_service.patient.questions.about_operation import Age, IsOfType, IsOneOf, Levels, Since, Was
+from cds_service.patient.questions.logic import All, Always, Not, NotRuledOut
+from cds_service.patient.questions.logic import Any as AnyOf
 
 _LIMITS = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
-_LEFT_OUT = frozenset({"needs", "unit"})
 
 
 def say_cell(cell: FirstWeek) -> str:
@@ -50,54 +55,154 @@ def say_effect(grade: Grade) -> str:
     return "; ".join(parts)
 
 
+@singledispatch
 def say_condition(condition: Any) -> str:
-    """Write a compiled question in words: its name, then each argument that says something."""
-    kind = type(condition).__name__
-    if kind in ("All", "Any"):
-        word = " and " if kind == "All" else " or "
-        return word.join(_bracketed(part) for part in condition.parts)
-    if kind == "Not":
-        return f"not ({say_condition(condition.part)})"
-    if kind == "NotRuledOut":
-        return f"not ruled out: {_bracketed(condition.part)}"
-    said = [re.sub(r"(?<!^)(?=[A-Z])", " ", kind).lower(), *_arguments(condition)]
-    return " ".join(part for part in said if part)
+    """Write a compiled question in words; one we have no sentence for is told by its name and arguments."""
+    arguments = (
+        f"{field.name.replace('_', ' ')} {getattr(condition, field.name)}"
+        for field in fields(condition)
+        if field.compare and field.name != "needs"
+    )
+    return " ".join([re.sub(r"(?<!^)(?=[A-Z])", " ", type(condition).__name__).lower(), *arguments])
+
+
+@say_condition.register
+def _(_: Always) -> str:
+    return "always"
+
+
+@say_condition.register
+def _(condition: All) -> str:
+    return " and ".join(_bracketed(part) for part in condition.parts)
+
+
+@say_condition.register
+def _(condition: AnyOf) -> str:
+    return " or ".join(_bracketed(part) for part in condition.parts)
+
+
+@say_condition.register
+def _(condition: Not) -> str:
+    return f"not {_bracketed(condition.part)}"
+
+
+@say_condition.register
+def _(condition: NotRuledOut) -> str:
+    return f"it is not ruled out that {_bracketed(condition.part)}"
+
+
+@say_condition.register
+def _(condition: HasCondition) -> str:
+    parts = [f"the record has {_name(condition.codelist)}"]
+    parts += ["new since the operation"] if condition.new else []
+    parts += ["also without a date"] if condition.undated_counts else []
+    parts += [f"begun in the last {condition.within_days:g} days"] if condition.within_days is not None else []
+    parts += [] if condition.active else ["also when resolved"]
+    parts += [f"named with {' or '.join(condition.at_words)}"] if condition.at_words else []
+    parts += [f"not named with {', '.join(condition.not_at_words)}"] if condition.not_at_words else []
+    return ", ".join(parts)
+
+
+@say_condition.register
+def _(condition: HasMedication) -> str:
+    return f"the patient takes {_name(condition.codelist)}"
+
+
+@say_condition.register
+def _(condition: WoundNotRecordedHealed) -> str:
+    return "the wound is not recorded as healed and dry"
+
+
+@say_condition.register
+def _(condition: MeasureIs) -> str:
+    said = f"{condition.measure.name} {_limits(condition.limits)}{_unit(condition.measure)}"
+    return said + _days(condition.days) + _age(condition.measure, condition.hours)
+
+
+@say_condition.register
+def _(condition: Change) -> str:
+    way = "has fallen" if condition.falls else "has risen"
+    by = _limits(Limits(at_least=condition.at_least, above=condition.above))
+    unit = " percent" if condition.relative else _unit(condition.measure)
+    since = {"previous": "the value before", "any": "any value before", "baseline": "before the operation"}[condition.since]
+    said = f"{condition.measure.name} {way} by {by}{unit} since {since}"
+    said += f" within {condition.window_hours:g} hours" if condition.window_hours is not None else ""
+    said += f" ({condition.apart_days:g} or more days apart)" if condition.apart_days is not None else ""
+    return said + _days(condition.days) + _age(condition.measure, condition.hours)
+
+
+@say_condition.register
+def _(condition: Trend) -> str:
+    way = "falls" if condition.falls else "rises"
+    return f"{condition.measure.name} {way} over {condition.sessions} sessions" + _age(condition.measure, condition.hours)
+
+
+@say_condition.register
+def _(condition: Drop) -> str:
+    said = f"{condition.measure.name} falls by at least {condition.at_least:g}{_unit(condition.measure)} on standing"
+    return said + _age(condition.measure, condition.hours)
+
+
+@say_condition.register
+def _(condition: IsOfType) -> str:
+    return f"the operation is {' or '.join(sorted(condition.types))}"
+
+
+@say_condition.register
+def _(condition: IsOneOf) -> str:
+    return f"the {condition.fact.replace('_', ' ')} is {' or '.join(sorted(condition.words))}"
+
+
+@say_condition.register
+def _(condition: Was) -> str:
+    return {"fusion": "a fusion", "revision": "a revision", "instrumented": "with instruments or implants"}[condition.fact]
+
+
+@say_condition.register
+def _(condition: Levels) -> str:
+    return f"levels {_limits(Limits(at_least=condition.at_least, at_most=condition.at_most))}"
+
+
+@say_condition.register
+def _(condition: Since) -> str:
+    limits = Limits(at_least=condition.at_least, at_most=condition.at_most, below=condition.below)
+    return f"{condition.word} after surgery {_limits(limits)}"
+
+
+@say_condition.register
+def _(condition: Age) -> str:
+    return f"age {_limits(Limits(at_least=condition.at_least, below=condition.below))} years"
 
 
 def _bracketed(part: Any) -> str:
     said = say_condition(part)
-    return f"({said})" if type(part).__name__ in ("All", "Any") else said
+    return f"({said})" if isinstance(part, All | AnyOf) and len(part.parts) > 1 else said
 
 
-def _arguments(condition: Any) -> Iterator[str]:
-    unit = ""
-    for field in fields(condition):
-        value = getattr(condition, field.name)
-        if field.name.startswith("_") or field.name in _LEFT_OUT or value in (None, False, "", ()):
-            continue
-        if isinstance(value, Measure):
-            unit = "" if value.unit == "1" else value.shown_unit or value.unit
-        yield _argument(field.name, value, unit)
+def _name(codelist: Codelist) -> str:
+    return codelist.name or codelist.id.replace("_", " ")
 
 
-def _argument(name: str, value: Any, unit: str) -> str:
-    words = _LIMITS.get(name, name.replace("_", " "))
-    if isinstance(value, Measure | Codelist):
-        return value.name or value.id.replace("_", " ")
-    if value is True:
-        return words
-    if isinstance(value, float):
-        return f"{words} {value:g}"
-    if isinstance(value, tuple | frozenset):
-        return f"{words} {', '.join(_one(part) for part in (sorted(value) if isinstance(value, frozenset) else value))}"
-    if is_dataclass(value):
-        said = ", ".join(f"{_LIMITS.get(f.name, f.name)} {_one(getattr(value, f.name))}" for f in fields(value)
-                         if getattr(value, f.name) is not None)  # fmt: skip
-        return f"{said} {unit}".strip()
-    return f"{words} {value}"
+def _limits(limits: Limits) -> str:
+    return ", ".join(
+        f"{words} {getattr(limits, name):g}" for name, words in _LIMITS.items() if getattr(limits, name) is not None
+    )
 
 
-def _one(value: Any) -> str:
-    if is_dataclass(value):
-        return say_condition(value)
-    return f"{value:g}" if isinstance(value, float) else str(value).replace("_", " ")
+def _unit(measure: Measure) -> str:
+    unit = measure.shown_unit or ("" if measure.unit == "1" else measure.unit)
+    return f" {unit}" if unit else ""
+
+
+def _days(days: Days) -> str:
+    if days.first is None and days.last is None:
+        return ""
+    limits = Limits(at_least=days.first, at_most=days.last)
+    return f", measured on a day after surgery {_limits(limits)}"
+
+
+def _age(measure: Measure, hours: float | None) -> str:
+    """Say how old a value may be, where a question sets another limit than the measure's own."""
+    if hours == measure.fresh_hours:
+        return ""
+    return ", of any age" if hours is None else f", not older than {hours:g} hours"

@@ -16,6 +16,7 @@ from cds_service.knowledge.normal_course import load_normal_course
 from cds_service.knowledge.order_content import load_order_content
 from cds_service.knowledge.overlay import lay_over, read_overlay
 from cds_service.knowledge.protocols import load_protocols
+from cds_service.knowledge.reachable import find_unreachable
 from cds_service.knowledge.rules import Ground, load_safety
 from cds_service.knowledge.sources import load_sources
 from cds_service.knowledge.surgery import load_surgery
@@ -117,6 +118,8 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     path = load_clinical_path(folder, sources, faults)
     protocols = load_protocols(folder, exercises, sources, faults)
     safety = load_safety(folder, sources, tags, exercises, protocols, faults)
+    if not faults:
+        faults += find_unreachable(safety.rules, protocols)
     order_content = load_order_content(folder, protocols, sources, faults)
     courses = load_normal_course(folder, protocols, sources, safety.measures, faults)
     surgery = load_surgery(folder, faults)

@@ -11,6 +11,7 @@ from cds_service.knowledge.model import (
     EFFECT_ORDER,
     SEVERITY_ORDER,
     Codelist,
+    Effect,
     FirstWeek,
     Grade,
     Permission,
@@ -84,8 +85,33 @@ def of_rules(before: SafetyRule, after: SafetyRule) -> Strictness:
         for field in fields(SafetyRule)
         if field.name not in _NOT_JUDGED_IN_RULES
     )
-    grades = (of_grades(one, other) for one, other in zip(before.grades, after.grades, strict=True))
-    return together((of_conditions(before.applies, after.applies), *beside, *grades))
+    grades = [of_grades(one, other) for one, other in zip(before.grades, after.grades, strict=True)]
+    return together((of_conditions(before.applies, after.applies), *beside, *grades, _of_order(before, after)))
+
+
+def _of_order(before: SafetyRule, after: SafetyRule) -> Strictness:
+    """The first step that is met speaks: a step met by more patients may silence a later one that does more."""
+    for index, (one, other) in enumerate(zip(before.grades, after.grades, strict=True)):
+        is_wider = of_conditions(one.when, other.when) is Strictness.STRICTER
+        if is_wider and not all(_does_as_much(other, later) for later in after.grades[index + 1 :]):
+            return Strictness.UNCLEAR
+    return Strictness.SAME
+
+
+def _does_as_much(grade: Grade, other: Grade) -> bool:
+    """Tell whether *grade* takes away at least what *other* does."""
+    if SEVERITY_ORDER.index(grade.severity) > SEVERITY_ORDER.index(other.severity):
+        return False
+    if grade.effect is Effect.STOP_ALL:
+        return True
+    away = {*grade.removes, *grade.supervises}
+    return (
+        EFFECT_ORDER.index(grade.effect) <= EFFECT_ORDER.index(other.effect)
+        and set(other.removes) <= set(grade.removes)
+        and set(other.supervises) <= away
+        and set(other.removes_exercises) <= set(grade.removes_exercises)
+        and grade.shift_weeks >= other.shift_weeks
+    )
 
 
 _NOT_JUDGED_IN_RULES = frozenset({"id", "title", "governance", "file", "line", "sources", "unknown_group", "applies", "grades"})
@@ -117,7 +143,7 @@ def of_conditions(before: Any, after: Any) -> Strictness:
     if type(before) is not type(after):
         return Strictness.UNCLEAR
     if isinstance(before, Codelist):
-        return _of_sets(set(_codes(before)), set(_codes(after)))
+        return _of_sets(_codes(before), _codes(after))
     if isinstance(before, tuple) and len(before) == len(after):
         return together(of_conditions(one, other) for one, other in zip(before, after, strict=True))
     if not is_dataclass(before):
@@ -154,5 +180,6 @@ def _same_or_unclear(before: object, after: object) -> Strictness:
     return Strictness.SAME if before == after else Strictness.UNCLEAR
 
 
-def _codes(codelist: Codelist) -> list[tuple[str, str, bool]]:
-    return [(entry.system, entry.code, entry.is_prefix) for entry in codelist.entries]
+def _codes(codelist: Codelist) -> set[object]:
+    """Give everything by which *codelist* is recognised: its codes, its families of codes, its words."""
+    return {*codelist.words, *((entry.system, entry.code, entry.is_prefix) for entry in codelist.entries)}

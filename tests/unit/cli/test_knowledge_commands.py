@@ -1,4 +1,4 @@
-"""check, diff and reference as a clinician types them."""
+"""check, diff, simulate and reference as a clinician types them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cds_service.cli.knowledge_commands import check, diff, reference
+from cds_service.cli.knowledge_commands import check, diff, reference, simulate_weeks
 
 CARDS = Path(__file__).parents[3] / "cards"
 OVERLAY = """\
@@ -101,3 +101,45 @@ def test_reference_writes_the_site(tmp_path: Path) -> None:
 
 def test_a_faulty_folder_is_not_rendered(tmp_path: Path) -> None:
     assert run(reference, tmp_path / "site", "--cards", tmp_path).exit_code == 4
+
+
+def test_simulate_prints_what_changes_from_week_to_week() -> None:
+    result = run(simulate_weeks, "--surgery", "LUM_FUS", "--weeks", "5..8", "--with", "osteoporosis", "--cards", CARDS)
+
+    assert result.exit_code == 0
+    assert "LUM_FUS, knowledge 2026.1, with osteoporosis" in result.output
+    assert "week 5 (P1)" in result.output
+    assert "week 7" not in result.output
+    assert "new supervised: recumbent_bike" in result.output
+    assert "alert RF29" in result.output
+
+
+def test_simulate_tells_what_is_gone_and_by_how_much_the_ladder_is_shifted() -> None:
+    result = run(simulate_weeks, "--surgery", "LUM_FUS", "--weeks", "10", "--with", "three_or_four_levels", "--cards", CARDS)
+
+    assert "week 10 (P2, counts as week 6)" in result.output
+
+
+def test_simulate_can_print_the_whole_list_every_week() -> None:
+    result = run(simulate_weeks, "--surgery", "TUMOUR", "--weeks", "0..2", "--full", "--cards", CARDS)
+
+    assert result.output.count("list supervised: none") == 3
+
+
+def test_simulate_tells_what_goes() -> None:
+    result = run(simulate_weeks, "--surgery", "LUM_FUS", "--weeks", "11..12", "--with", "RF26", "--cards", CARDS)
+
+    assert "gone: biceps_triceps_light, band_rows" in result.output
+    assert "alert RF26" in result.output
+
+
+@pytest.mark.parametrize("weeks", ["soon", "9..3"])
+def test_simulate_refuses_weeks_it_cannot_read(weeks: str) -> None:
+    result = run(simulate_weeks, "--surgery", "LUM_FUS", "--weeks", weeks, "--cards", CARDS)
+
+    assert result.exit_code == 2
+    assert "write a week (6) or a range (0..60)" in result.output
+
+
+def test_simulate_of_an_unknown_operation_is_a_fault_of_the_input() -> None:
+    assert run(simulate_weeks, "--surgery", "LUM_FUSION", "--cards", CARDS).exit_code == 3

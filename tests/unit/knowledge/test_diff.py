@@ -7,7 +7,8 @@ from typing import Any
 
 from cds_service.knowledge.diff import diff_knowledge
 from cds_service.knowledge.model import Effect, Knowledge, Permission, Status
-from tests.unit.knowledge.questions import Always, Not, a_grade, a_rule
+from cds_service.patient.questions.logic import Always, Not
+from tests.unit.knowledge.questions import a_grade, a_rule
 
 
 def told(old: Knowledge, new: Knowledge) -> list[tuple[str, str, str]]:
@@ -88,12 +89,12 @@ def rules(knowledge: Knowledge, **changes: Any) -> Knowledge:
 
 def test_what_changes_inside_a_rule(shipped: Knowledge) -> None:
     old = rules(shipped)
-    new = rules(shipped, applies=Not(Always()), if_unknown="look", grades=(a_grade(effect=Effect.STOP_ALL, supervises=("balance",)),))
+    new = rules(shipped, applies=Not(Always(), frozenset()), if_unknown="look", grades=(a_grade(effect=Effect.STOP_ALL, supervises=("balance",)),))
 
     lines = told(old, new)
 
     assert [line[1] for line in lines] == ["not comparable", "not comparable", "stricter"]
-    assert "applies where not (always) (was: always)" in lines[0][2]
+    assert "applies where not always (was: always)" in lines[0][2]
     assert "when unknown it says 'look'" in lines[1][2]
     assert "warning when always; stops every exercise" in lines[2][2]
 

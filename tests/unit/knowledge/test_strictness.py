@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,3 +136,32 @@ def test_a_rule_that_says_something_else_when_unknown_is_not_comparable() -> Non
 
 def test_a_new_title_or_file_is_no_change_for_patients() -> None:
     assert of_rules(a_rule(), a_rule(title="Another name", file="safety/local.yaml", line=7)) is SAME
+
+
+def steps(first: Any, **later: Any) -> Any:
+    return a_rule(grades=(a_grade("one", when=first), a_grade("two", when=at_least(30), **later)))
+
+
+def test_a_wider_step_may_not_silence_a_later_one_that_does_more() -> None:
+    for later in ({"effect": Effect.STOP_ALL}, {"severity": Severity.CRITICAL}, {"removes": ("impact",)},
+                  {"supervises": ("neural",)}, {"removes_exercises": ("bridge",)}, {"shift_weeks": 4}):  # fmt: skip
+        assert of_rules(steps(at_least(39), **later), steps(at_least(38), **later)) is UNCLEAR, later
+
+
+def test_a_wider_step_that_does_as_much_as_the_later_ones_is_stricter() -> None:
+    assert of_rules(steps(at_least(39)), steps(at_least(38))) is STRICTER
+
+
+def test_a_wider_step_that_stops_everything_is_stricter() -> None:
+    before, after = (
+        a_rule(grades=(a_grade("one", when=at_least(limit), effect=Effect.STOP_ALL, removes=()), a_grade("two")))
+        for limit in (39, 38)
+    )
+
+    assert of_rules(before, after) is STRICTER
+
+
+def test_words_by_which_a_condition_is_known_count_like_its_codes() -> None:
+    codelist = a_codelist("1")
+
+    assert of_conditions(HasCondition(codelist), HasCondition(replace(codelist, words=("clot",)))) is STRICTER
