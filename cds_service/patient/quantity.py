@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -79,6 +80,10 @@ class Ignored:
     reason: str
 
 
+_ONE_AT_A_TIME = threading.Lock()
+"""The registry is filled while it is asked and is not safe for threads: two first questions at once broke it."""
+
+
 @lru_cache(maxsize=1)
 def _registry() -> PintUcumRegistry:
     return PintUcumRegistry()
@@ -99,7 +104,8 @@ def ucum_unit(text: str) -> str | None:
     if not bare or len(bare) > _LONGEST_UNIT:
         return None
     try:
-        _registry().from_ucum(bare)
+        with _ONE_AT_A_TIME:
+            _registry().from_ucum(bare)
     except Exception:  # noqa: BLE001  the grammar raises parser errors of many classes; all mean "not understood"
         return None
     return bare
@@ -118,9 +124,10 @@ def linear(source: str, target: str) -> tuple[float, float] | None:
 
 
 def _convert(value: float, source: str, target: str) -> float:
-    registry = _registry()
-    here, there = registry.from_ucum(source).units, registry.from_ucum(target).units
-    return float(registry.Quantity(value, here).to(there).magnitude)
+    with _ONE_AT_A_TIME:
+        registry = _registry()
+        here, there = registry.from_ucum(source).units, registry.from_ucum(target).units
+        return float(registry.Quantity(value, here).to(there).magnitude)
 
 
 def read_amount(value: Quantity | Concept | str | bool | None, measure: Measure) -> Amount | Ignored | None:
