@@ -106,6 +106,11 @@ class PcsRule:
     mark: str
     source: str
 
+    @property
+    def fits_anything(self) -> bool:
+        axes = (self.root_operations, self.kinds, self.approaches, self.devices, self.qualifiers)
+        return all(axis is None for axis in axes)
+
     def fits(self, part: PcsBodyPart, root: str, approach: str, device: str, qualifier: str) -> bool:
         """Tell whether this rule speaks for the code with these axes."""
         if self.kinds is not None:
@@ -343,10 +348,12 @@ def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
     bones = _table(folder, "surgery_bone_words.csv", ("word", "place", "mark", "source"), faults).read(
         lambda table, line, row: (row["word"], table.one_of(line, row, "place", ("spine", "other")) or "other")
     )
+    pcs_rules = {one: tuple(rule for names, rule in rules if names is None or one in names) for one in systems}
+    _check_complete(known, types, pcs_rules, faults)
     return SurgeryKnowledge(
         codes=codes,
         pcs_parts={(part.body_system, part.body_part): part for part in parts},
-        pcs_rules={one: tuple(rule for names, rule in rules if names is None or one in names) for one in systems},
+        pcs_rules=pcs_rules,
         pcs_axes=axes,
         pcs_values=dict(values),
         classes={one.id: one for one in class_rows},
@@ -360,6 +367,20 @@ def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
         spine_words=frozenset(word for word, place in bones if place == "spine"),
         words=load_words(folder / "words", faults),
     )
+
+
+def _check_complete(
+    classes: tuple[str, ...], types: tuple[TypeRow, ...], rules: Mapping[str, tuple[PcsRule, ...]], faults: list[Fault]
+) -> None:
+    """Every class needs a row for any region, every body system a rule for any code: nothing may fall through."""
+    whole = {row.surgery_class for row in types if (row.region, row.approach, row.levels_at_least) == (None, None, None)}
+    for name in classes:
+        if name not in whole:
+            faults.append(Fault("codelists/surgery_types.csv", f"class {name} has no row for any region", f"{name},*,*,"))
+    for system, ours in sorted(rules.items()):
+        if not any(rule.fits_anything for rule in ours):
+            place = "codelists/icd10pcs_rules.csv"
+            faults.append(Fault(place, f"no rule of body system {system} fits every code", "* in each axis"))
 
 
 def _table(folder: Path, name: str, columns: tuple[str, ...], faults: list[Fault]) -> _Table:

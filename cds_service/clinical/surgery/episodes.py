@@ -80,7 +80,8 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     planned: list[SetAside] = []
     ignored: list[SetAside] = []
     companions: list[tuple[Procedure, tuple[SurgicalFact, ...]]] = []
-    for procedure in record.procedures or ():
+    procedures = sorted(record.procedures or (), key=lambda one: one.reference)  # the answer hangs on no order of sending
+    for procedure in procedures:
         reading = read_procedure(procedure, knowledge.surgery)
         aside = _set_aside(procedure, reading, on)
         if aside is not None:
@@ -89,7 +90,7 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
                 companions.append((procedure, reading.facts))
             continue
         done.append(_placed(procedure, reading, on))
-    sessions = _sessions(done, companions, record.procedures or (), knowledge)
+    sessions = _sessions(done, companions, procedures, knowledge)
     sessions = _join_repeats(sessions, knowledge)
     for session in sessions:
         _choose_type(session, record, knowledge, on)

@@ -24,10 +24,9 @@ def read_pcs(code: str, knowledge: SurgeryKnowledge) -> SurgicalFact | None:
     part = knowledge.pcs_parts.get((body_system, body_part))
     if part is None:
         return _no_operation(code, f"body part {body_part} of body system {body_system} is not of the spine")
-    for rule in knowledge.pcs_rules[body_system]:
-        if rule.fits(part, root, approach, device, qualifier):
-            return _spine_fact(code, part, rule, knowledge)
-    return _no_operation(code, f"no operation of a known pattern at the {part.term}")
+    rules = knowledge.pcs_rules[body_system]  # the loader has seen to it that one of them fits anything
+    rule = next(rule for rule in rules if rule.fits(part, root, approach, device, qualifier))
+    return _spine_fact(code, part, rule, knowledge)
 
 
 def _spine_fact(code: str, part: PcsBodyPart, rule: PcsRule, knowledge: SurgeryKnowledge) -> SurgicalFact:

@@ -112,7 +112,7 @@ def conclude(facts: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> Conc
         fusion=fusion,
         instrumented=instrumented,
         approach=approach,
-        technique=next((fact.technique for fact in (*speaking, *others) if fact.technique), None),
+        technique=_technique(speaking, others),
         revision=revision,
         conflicts=tuple(notes.conflicts),
         because=tuple(notes.because),
@@ -149,6 +149,13 @@ def _types_of_each(speaking: Sequence[SurgicalFact], knowledge: SurgeryKnowledge
     return tuple(sorted({row.surgery_type for row in rows}))
 
 
+def _technique(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact]) -> str | None:
+    """Give the technique; where a code says only "PLIF/TLIF", the words may say which."""
+    coded = next((fact.technique for fact in speaking if fact.technique), None)
+    spoken = next((fact.technique for fact in others if fact.technique), None)
+    return spoken if coded is None or (spoken is not None and spoken in coded.split("/")) else coded
+
+
 def _class(fact: SurgicalFact) -> str:
     return fact.surgery_class or "other"
 
@@ -181,9 +188,8 @@ def _top_class(
     top = min(classes, key=lambda name: knowledge.classes[name].rank)
     texts = {fact.surgery_class for fact in others if fact.origin == "text"}
     if fusion and knowledge.classes[top].rank > knowledge.classes["fusion"].rank:
-        if top != "other" or classes & {"adjunct"}:
+        if top != "other" or any(fact.fusion for fact in speaking):
             return "fusion"
-        return "fusion" if any(fact.fusion for fact in speaking) else top
     if top == "decompression" and "laminoplasty" in texts:
         notes.because.append("the text names a laminoplasty, which has no code of its own")
         return "laminoplasty"
@@ -305,15 +311,14 @@ def _type_row(
     surgery_class: str, region: str | None, approach: str | None, count: LevelCount | None, knowledge: SurgeryKnowledge
 ) -> TypeRow:
     least = count.least if count else 0
-    for row in knowledge.types:
-        if (
-            row.surgery_class == surgery_class
-            and (row.region is None or row.region == region)
-            and (row.approach is None or row.approach == approach)
-            and (row.levels_at_least is None or least >= row.levels_at_least)
-        ):
-            return row
-    return TypeRow(surgery_class, None, None, None, UNKNOWN_SPINE, (), ())
+    return next(
+        row
+        for row in knowledge.types  # the loader has seen to it that every class has a row for any region
+        if row.surgery_class == surgery_class
+        and (row.region is None or row.region == region)
+        and (row.approach is None or row.approach == approach)
+        and (row.levels_at_least is None or least >= row.levels_at_least)
+    )
 
 
 def _straddles(surgery_class: str, count: LevelCount | None, knowledge: SurgeryKnowledge) -> str | None:

@@ -10,21 +10,25 @@ from cds_service.knowledge.surgery import COMPANION, LevelCount, SurgicalFact
 from cds_service.knowledge.words import Words
 from cds_service.patient.record import Concept, Procedure
 
+# What the text grammar calls an operation -> our class; the first of this order that a title names is its chief one.
 _CLASSES = {
+    "tumour": "tumour",
     "fusion": "fusion",
-    "discectomy": "discectomy",
-    "decompression": "decompression",
-    "laminectomy": "decompression",
-    "foraminotomy": "decompression",
+    "corpectomy": "corpectomy",
+    "dynamic": "dynamic",
     "laminoplasty": "laminoplasty",
     "arthroplasty": "arthroplasty",
     "augmentation": "augmentation",
     "stimulator": "stimulator",
+    "discectomy": "discectomy",
+    "laminectomy": "decompression",
+    "decompression": "decompression",
+    "foraminotomy": "decompression",
     "hardware_removal": "removal",
-    "dynamic": "dynamic",
-    "corpectomy": "corpectomy",
-    "tumour": "tumour",
-    "deformity": "deformity",
+    "deformity": "other",
+    "stimulator_removal": "other",
+    "fixation": "other",
+    "other": "other",
 }
 _REGION_WORDS = {"occipitocervical": "cervical"}
 
@@ -82,7 +86,8 @@ def _fact(reading: TextReading, origin: str, fusion: bool | None = None) -> Surg
     count = None
     if reading.level_count and (names or not reading.levels):
         count = LevelCount(reading.level_count, None if reading.level_count_is_minimum else reading.level_count)
-    chief = next((_CLASSES[one] for one in reading.operations if one in _CLASSES), None) if origin == "text" else None
+    named = [ours for theirs, ours in _CLASSES.items() if theirs in reading.operations]
+    chief = named[0] if named and origin == "text" else None
     if not (region or names or count or chief or reading.revision or reading.instrumented or reading.approach):
         return None
     return _plain(

@@ -394,3 +394,81 @@ def test_no_spine_operation_is_set_aside_silently(knowledge) -> None:
 
     assert [aside.rule for aside in surgical.ignored] == ["DQ03"]
     assert surgical.data_quality == ()
+
+
+def test_a_level_code_of_the_same_day_refines_too(knowledge) -> None:
+    operation = only(found(knowledge, done("V38.5", when="2026-01-10"), done("V55.2", when="2026-01-10")))
+
+    assert operation.level_count == 2
+
+
+def test_a_later_operation_of_no_known_place_stands_beside_the_first(knowledge) -> None:
+    surgical = found(knowledge, done("22612", when="2026-01-10"), done("63707", when="2026-02-01"))
+
+    assert [one.surgery_type for one in surgical.operations] == ["LUM_FUS", "UNKNOWN_SPINE"]
+
+
+def test_a_vague_entry_of_another_month_is_another_operation(knowledge) -> None:
+    surgical = found(knowledge, done("63030", when=month("2025-11", 30)), done("63030", when="2026-02-05"))
+
+    assert only(surgical).revision is True
+
+
+def test_two_vague_entries_stay_two(knowledge) -> None:
+    surgical = found(knowledge, done("63030", when=month("2025-11", 30)), done("63030", when=month("2025-12", 31)))
+
+    assert only(surgical).revision is True
+
+
+def test_old_and_recent_operations_far_apart_in_time_do_not_merge(knowledge) -> None:
+    surgical = found(knowledge, done("63030", when="2022-01-01"), done("63030", when="2026-02-05"))
+
+    assert [one.permanent_blocks_only for one in surgical.operations] == [True, False]
+
+
+def test_a_decompression_healed_before_hardware_removal_is_gone(knowledge) -> None:
+    operation = only(found(knowledge, done("63047", when="2024-12-01"), done("0SP004Z", when="2026-02-01")))
+
+    assert operation.surgery_type == "HW_REM"
+
+
+def test_the_age_is_not_asked_without_a_birth_date_or_a_date(knowledge) -> None:
+    born = Patient("Patient/1", birth_date=day("2012-01-01"))
+
+    assert only(found(knowledge, done("22612"), patient=born)).surgery_type == "LUM_FUS"
+    assert only(found(knowledge, done("22612", when="2026-02-01"), patient=Patient("Patient/1"))).surgery_type == "LUM_FUS"
+
+
+def test_a_tumour_told_by_words_counts(knowledge) -> None:
+    condition = Condition("Condition/1", Concept(text="Metastasis of the lumbar spine"), "active")
+
+    operation = only(found(knowledge, done("63047", when="2026-02-01"), conditions=(condition,)))
+
+    assert operation.surgery_type == "TUMOUR"
+
+
+def test_an_unknown_operation_of_a_tumour_patient_is_a_tumour_operation(knowledge) -> None:
+    operation = only(found(knowledge, done("63046", when="2026-02-01"), conditions=(tumour(),)))
+
+    assert operation.surgery_type == "TUMOUR"
+
+
+def test_a_bone_metastasis_that_names_the_spine_too_counts(knowledge) -> None:
+    condition = tumour(text="Metastases of femur and vertebra")
+
+    assert only(found(knowledge, done("22612", when="2026-02-01"), conditions=(condition,))).surgery_type == "TUMOUR"
+
+
+def test_the_order_of_the_procedures_changes_nothing(knowledge) -> None:
+    chart = [
+        done("22558", when="2026-02-01"), done("22612", when="2026-02-10"), done("63030", when="2025-06-01"),
+        done("22551", when="2024-02-01"), done(text="L4-S1 fusion", when="2026-02-10"), done("V55.2", when="2026-02-10"),
+    ]  # fmt: skip
+
+    assert found(knowledge, *chart) == found(knowledge, *reversed(chart))
+
+
+def test_the_shipped_rules_give_the_severity(knowledge) -> None:
+    surgical = found(knowledge, done("22612"))
+
+    assert surgical.data_quality[0].severity.value == "warning"
