@@ -34,7 +34,7 @@ from cds_service.web.cors import is_loopback_origin, register_cors
 from cds_service.web.feedback import feedback_blueprint
 from cds_service.web.guard import OPEN_ROUTES, Authenticator, register_guard
 from cds_service.web.operations import operations_blueprint
-from cds_service.web.problems import register_problems
+from cds_service.web.problems import QuietFlask, register_problems
 from cds_service.web.request_log import configure_logging, register_request_log
 from cds_service.web.services import services_blueprint
 from cds_service.web.workbench import workbench_blueprint
@@ -75,7 +75,7 @@ def create_app(
     store.migrate()
     practice = _practice(settings, knowledge, tenants)
 
-    app = Flask("spine-cds", static_folder=None)
+    app = QuietFlask("spine-cds", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.extensions["spine-cds-store"] = store

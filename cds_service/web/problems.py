@@ -56,7 +56,15 @@ _HTTP_ISSUES: dict[int, Issue] = {
 }
 
 
+class QuietFlask(Flask):
+    """Flask that never writes an exception's message: it may hold a patient's value."""
+
+    def log_exception(self, exc_info) -> None:
+        _tell_bug(exc_info[1])
+
+
 def register_problems(app: Flask) -> None:
+    """Answer every error of ours, of HTTP and of nobody's expectation with an OperationOutcome."""
     app.register_error_handler(SpineCdsError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _bug)
@@ -120,7 +128,14 @@ def _of_http(error: HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
-    """A fault of ours: 500 with the request id. The log gets type and places; messages may hold patient values."""
+    """A fault of ours: 500 with the request id."""
+    _tell_bug(error)
+    g.facts["error"] = type(error).__name__
+    return problem(500, [("exception", "the service failed; the operator finds the cause under the request id", None)])
+
+
+def _tell_bug(error: BaseException) -> None:
+    """Log type and places of *error*; its message stays unsaid."""
     frames = traceback.extract_tb(error.__traceback__)
     _LOG.error(
         "bug",
@@ -129,5 +144,3 @@ def _bug(error: Exception) -> Response:
         error=type(error).__name__,
         frames=[f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
     )
-    g.facts["error"] = type(error).__name__
-    return problem(500, [("exception", "the service failed; the operator finds the cause under the request id", None)])
