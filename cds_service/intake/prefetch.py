@@ -313,6 +313,8 @@ def _fault_of(page: Page, key: str, patient_id: str) -> str | None:
     name = wanted[0].__name__
     if page.not_fhir:
         return f"{page.not_fhir} instead of FHIR"
+    if not (page.is_bundle or page.entries or page.unreadable or page.other_types):
+        return "an array of nothing instead of FHIR"
     kinds = {type(entry.resource) for entry in page.entries}
     if key == "patient":
         ids = [entry.resource.id for entry in page.entries if isinstance(entry.resource, Patient)]

@@ -103,17 +103,27 @@ class Store:
 
     @property
     def engine(self) -> Engine:
-        """This process's engine. What was inherited over a fork is left alone: its sockets belong to the parent."""
-        if self._pid != os.getpid() or self._engine is None:
-            with self._guard:
-                if self._pid != os.getpid() or self._engine is None:
-                    if self._engine is not None:
-                        self._engine.dispose(close=False)
-                    self._engine = _open(self._url)
-                    self._waiting = queue.Queue(_WAITING_MOST)
-                    self._writer = None
-                    self._pid = os.getpid()
-        return self._engine
+        """This process's engine."""
+        return self._settle_here()
+
+    def _settle_here(self) -> Engine:
+        """Give each process an engine, a queue and a writer of its own.
+
+        What was inherited over a fork is left alone: its sockets belong to the parent.
+        """
+        engine = self._engine
+        if self._pid == os.getpid() and engine is not None:
+            return engine
+        with self._guard:
+            if self._pid == os.getpid() and self._engine is not None:
+                return self._engine
+            if self._engine is not None:
+                self._engine.dispose(close=False)
+            self._engine = _open(self._url)
+            self._waiting = queue.Queue(_WAITING_MOST)
+            self._writer = None
+            self._pid = os.getpid()
+            return self._engine
 
     def migrate(self) -> str:
         return migrate(self.engine)
@@ -181,7 +191,7 @@ class Store:
 
     def note_issued(self, cards: Iterable[IssuedCard]) -> None:
         """Take note of *cards* soon; never waits, never raises. Cards that find no room are dropped and counted."""
-        self.engine  # a fork renews queue and writer
+        self._settle_here()
         dropped = 0
         for card in cards:
             try:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
+import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
 from flask.testing import FlaskClient
@@ -48,12 +53,12 @@ EXTRA_CONTEXT: dict[str, dict[str, Any]] = {
 }
 
 
-def a_call(hook: str = "patient-view", **changes: Any) -> dict[str, Any]:
+def a_call(kind: str = "patient-view", **changes: Any) -> dict[str, Any]:
     """A whole call about somebody without any record; `...` leaves a member out."""
     call = {
-        "hook": hook,
+        "hook": kind,
         "hookInstance": str(uuid.uuid4()),
-        "context": {"userId": "Practitioner/p1", "patientId": "pat-1", **EXTRA_CONTEXT[hook]},
+        "context": {"userId": "Practitioner/p1", "patientId": "pat-1", **EXTRA_CONTEXT[kind]},
         "prefetch": {key: None for key in ("procedures", "observations", "conditions", "medications")}
         | {"patient": {"resourceType": "Patient", "id": "pat-1"}},
     }
@@ -178,6 +183,48 @@ def tenants_file(ehr: Ehr, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def guarded(make_service, tenants_file: Path) -> Flask:
     """The service as a hospital runs it: production mode, one tenant, tokens asked for."""
     return make_service(mode="production", public_url=BASE, card_secret="s" * 40, tenants=tenants_file)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`spine-cds serve` in a process of its own; gives its base URL and the process."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPINE_CDS_", "PROMETHEUS_"))}
+    environment |= {"SPINE_CDS_PORT": str(port), "SPINE_CDS_DATABASE_URL": f"sqlite:///{folder}/store.sqlite3"}
+    environment |= {f"SPINE_CDS_{name}": value for name, value in settings.items()}
+    log = (folder / "serve.log").open("w+", encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cds_service.cli.main", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log, text=True
+    )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + 30
+        while True:
+            try:
+                if requests.get(f"{base}/alive", timeout=2).status_code == 200:
+                    break
+            except requests.ConnectionError:
+                if process.poll() is not None or time.monotonic() > until:
+                    raise AssertionError((folder / "serve.log").read_text(encoding="utf-8")) from None
+                time.sleep(0.05)
+        yield base, process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of the service as `spine-cds serve` runs it."""
+    with serving(tmp_path_factory.mktemp("serve"), LOG_LEVEL="error") as (base, _):
+        yield base
 
 
 class FhirServer:

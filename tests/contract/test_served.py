@@ -1,0 +1,173 @@
+"""The service as `spine-cds serve` runs it: real processes, real sockets, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from tests.contract.conftest import FIXTURES, PATIENT_VIEW, ROOT, a_call, free_port, read_json, serving
+
+
+def a_report() -> dict:
+    return {"feedback": [{"card": str(uuid.uuid4()), "outcome": "overridden", "outcomeTimestamp": "2026-05-20T12:00:00Z"}]}
+
+
+def test_serve_says_what_to_try_and_it_works(tmp_path: Path) -> None:
+    with serving(tmp_path) as (base, _):
+        told = (tmp_path / "serve.log").read_text(encoding="utf-8")
+        lines = {line.split()[0]: line for line in told.splitlines() if line and not line.startswith("{")}
+        call = ROOT / lines["try"].rsplit("@", 1)[1]
+        answer = requests.post(f"{base}{PATIENT_VIEW}", json=read_json(call), timeout=10)
+
+    assert f"{base}/cds-services" in lines["discovery"] and "serviceDiscoveryURL=" in lines["sandbox"]
+    assert "DEVELOPMENT MODE" in told
+    assert answer.json()["cards"]
+
+
+def test_numbers_of_all_processes_meet(tmp_path: Path) -> None:
+    with serving(tmp_path, LOG_LEVEL="error", WORKERS="2") as (base, _):
+        for _ in range(12):
+            requests.post(f"{base}{PATIENT_VIEW}", json=a_call(), timeout=10)
+        counts = set()
+        for _ in range(6):
+            text = requests.get(f"{base}/metrics", timeout=10).text
+            counts |= {line for line in text.splitlines() if 'route="services.call",status="200"' in line and "_total" in line}
+
+    assert len(counts) == 1 and counts.pop().endswith(" 12.0")
+
+
+def test_killed_workers_lose_no_acknowledged_feedback(tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+    with serving(tmp_path, LOG_LEVEL="error", WORKERS="2") as (base, process):
+        stop = threading.Event()
+
+        def report() -> None:
+            while not stop.is_set():
+                body = a_report()
+                try:
+                    if requests.post(f"{base}{PATIENT_VIEW}/feedback", json=body, timeout=5).status_code == 200:
+                        acknowledged.append(body["feedback"][0]["card"])
+                except requests.RequestException:
+                    continue
+
+        threads = [threading.Thread(target=report) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            time.sleep(0.3)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(int(children[0]), signal.SIGKILL)
+        time.sleep(0.3)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        repeats = [
+            requests.post(
+                f"{base}{PATIENT_VIEW}/feedback",
+                json={"feedback": [{"card": card, "outcome": "overridden", "outcomeTimestamp": "2026-05-20T12:00:00Z"}]},
+                timeout=10,
+            ).json()["repeated"]
+            for card in acknowledged[:50] + acknowledged[-50:]
+        ]
+
+    assert len(acknowledged) > 20
+    assert all(one == 1 for one in repeats)
+
+
+def test_a_body_over_the_limit_is_refused_without_reading_it(tmp_path: Path) -> None:
+    with serving(tmp_path, LOG_LEVEL="error", MAX_BODY_MEGABYTES="1") as (base, _):
+        address = urlsplit(base)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall(
+                f"POST {PATIENT_VIEW} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {5 * 2**30}\r\n\r\n".encode()
+            )
+            began = time.perf_counter()
+            head = connection.recv(65536).decode("latin-1")
+            waited = time.perf_counter() - began
+
+    assert head.startswith("HTTP/1.1 413 ") and "OperationOutcome" in head
+    assert waited < 0.5
+
+
+def test_a_chunked_body_over_the_limit_is_refused_while_it_streams(tmp_path: Path) -> None:
+    def endless():
+        for _ in range(64):
+            yield b" " * 2**16
+
+    with serving(tmp_path, LOG_LEVEL="error", MAX_BODY_MEGABYTES="1") as (base, _):
+        headers = {"Content-Type": "application/json"}
+        try:
+            status = requests.post(f"{base}{PATIENT_VIEW}", data=endless(), headers=headers, timeout=10).status_code
+        except requests.ConnectionError:
+            status = 413  # the server closed while we were still sending, after it had answered
+        alive = requests.get(f"{base}/alive", timeout=5).status_code
+
+    assert (status, alive) == (413, 200)
+
+
+def test_a_slow_client_holds_up_no_other(running: str) -> None:
+    address = urlsplit(running)
+    slow = [socket.create_connection((address.hostname, address.port), timeout=10) for _ in range(4)]
+    for connection in slow:
+        connection.sendall(f"POST {PATIENT_VIEW} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{{".encode())
+
+    began = time.perf_counter()
+    answers = [requests.post(f"{running}{PATIENT_VIEW}", json=a_call(), timeout=10).status_code for _ in range(8)]
+    waited = time.perf_counter() - began
+    for connection in slow:
+        connection.close()
+
+    assert answers == [200] * 8 and waited < 4
+
+
+def test_a_call_in_flight_is_answered_when_the_service_stops(tmp_path: Path) -> None:
+    body = json.dumps(a_call()).encode()
+    with serving(tmp_path, LOG_LEVEL="error") as (base, process):
+        address = urlsplit(base)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            head = f"POST {PATIENT_VIEW} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body[:10])
+            time.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            connection.sendall(body[10:])
+            answer = connection.recv(65536).decode("latin-1")
+
+    assert answer.startswith("HTTP/1.1 200 ")
+
+
+def test_serve_refuses_broken_settings_and_names_them_all(tmp_path: Path) -> None:
+    environment = os.environ | {"SPINE_CDS_PORT": "x", "SPINE_CDS_HOST": "0.0.0.0", "SPINE_CDS_NONSENSE": "1"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cds_service.cli.main", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 5
+    assert "SPINE_CDS_PORT" in done.stderr and "SPINE_CDS_NONSENSE" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_serve_refuses_broken_knowledge_and_names_the_file(tmp_path: Path) -> None:
+    environment = os.environ | {"SPINE_CDS_CARDS": str(tmp_path), "SPINE_CDS_PORT": str(free_port())}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cds_service.cli.main", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 4 and ".yaml" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_fixtures_are_where_the_page_looks(running: str) -> None:
+    assert requests.get(f"{running}/workbench/fixtures/index.json", timeout=10).json() == read_json(FIXTURES / "index.json")
