@@ -17,14 +17,13 @@ from referencing.jsonschema import DRAFT202012
 from tests.contract.conftest import PATIENT_VIEW, ROOT, a_call, fixture_calls, read_json, service_of
 
 OPENAPI = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
-_REGISTRY = Registry().with_resource("", Resource.from_contents(OPENAPI, default_specification=DRAFT202012))
+_REGISTRY = Registry().with_resource("urn:openapi", Resource.from_contents(OPENAPI, default_specification=DRAFT202012))
 PAGES = {"/", "/workbench/static/{name}", "/workbench/fixtures/{name}"}
 """The page that plays an EHR: static files, no part of the contract."""
 
 
 def validate(schema_name: str, value: object) -> None:
-    schema = {"$ref": f"#/components/schemas/{schema_name}"}
-    Draft202012Validator(schema, registry=_REGISTRY).validate(value)
+    Draft202012Validator({"$ref": f"urn:openapi#/components/schemas/{schema_name}"}, registry=_REGISTRY).validate(value)
 
 
 def _example(name: str) -> object:
@@ -77,7 +76,7 @@ def test_every_example_is_used_and_fits_its_schema() -> None:
                 for one in node["examples"].values():
                     name = one["$ref"].rsplit("/", 1)[-1]
                     used.add(name)
-                    Draft202012Validator(node["schema"], registry=_REGISTRY).validate(_example(name))
+                    validate(node["schema"]["$ref"].rsplit("/", 1)[-1], _example(name))
             for inner in node.values():
                 walk(inner)
 
