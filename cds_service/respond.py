@@ -99,6 +99,11 @@ class Answer:
     facts: Facts
 
 
+def rules_behind(card: Card) -> tuple[str, ...]:
+    """The ids of the rules that *card* rests on; a card on which no rule spoke goes by its kind."""
+    return card.rules or (card.kind,)
+
+
 def needs_of(practice: Practice, hook: Hook) -> frozenset[str]:
     """The kinds of data an answer to *hook* may look at: what the rules ask for, and what the hook adds."""
     return ALWAYS_NEEDED | practice.knowledge.needs | frozenset(hook.extra_kinds)
@@ -227,7 +232,7 @@ def _facts(
 ) -> Facts:
     return Facts(
         knowledge_version=advice.knowledge_version,
-        rules=tuple(dict.fromkeys(rule for card in cards for rule in card.rules)),
+        rules=tuple(dict.fromkeys(rule for card in cards for rule in rules_behind(card))),
         gaps=tuple(dict.fromkeys(key for key, _ in gathered.gaps)),
         unreadable=len(record.unreadable),
         fetched=sum(1 for one in gathered.reports if one.fetched),

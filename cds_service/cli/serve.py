@@ -57,6 +57,7 @@ class Server(BaseApplication):
             "limit_request_field_size": _HEADER_BYTES,
             "accesslog": None,
             "loglevel": "warning",
+            "pre_request": self._hang_up_on_giants,
             "worker_exit": self._close_store,
             "child_exit": _forget_numbers,
             "when_ready": lambda arbiter: self._on_ready(),
@@ -68,6 +69,12 @@ class Server(BaseApplication):
     def load(self) -> Flask:
         settle_memory()
         return self._app
+
+    def _hang_up_on_giants(self, worker: Any, request: Any) -> None:
+        """A body over the limit is refused unread; its connection must not be used again, for the body still comes."""
+        for name, value in request.headers:
+            if name == "CONTENT-LENGTH" and value.isdigit() and int(value) > self._settings.max_body_bytes:
+                request.force_close()
 
     def _close_store(self, arbiter: Any, worker: Any) -> None:
         self._app.extensions["spine-cds-store"].close()

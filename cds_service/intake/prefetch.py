@@ -289,6 +289,8 @@ def _look(key: str, prefetch: Mapping[str, bytes | Raw], patient_id: str) -> tup
     if refused is not None:
         return State.OPERATION_OUTCOME, [], f"the client could not get it (OperationOutcome: {refused})"
     fault = _fault_of(page, key, patient_id)
+    if fault is None and not page.entries and bytes(body)[:1] == b"[":
+        fault = "an array of nothing instead of FHIR"
     if fault is not None:
         return State.WRONG_TYPE, [], fault
     return State.SUPPLIED, [page], None
@@ -313,8 +315,6 @@ def _fault_of(page: Page, key: str, patient_id: str) -> str | None:
     name = wanted[0].__name__
     if page.not_fhir:
         return f"{page.not_fhir} instead of FHIR"
-    if not (page.is_bundle or page.entries or page.unreadable or page.other_types):
-        return "an array of nothing instead of FHIR"
     kinds = {type(entry.resource) for entry in page.entries}
     if key == "patient":
         ids = [entry.resource.id for entry in page.entries if isinstance(entry.resource, Patient)]

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, g
 from cds_service import metrics
 from cds_service.errors import UnknownService
 from cds_service.hooks.hook import Hook
+from cds_service.security.limits import check_depth
 from cds_service.store.feedback import FeedbackEntry, Store
 from cds_service.web.bodies import json_bytes
 from cds_service.wire.feedback import read_feedback
@@ -28,7 +29,9 @@ def feedback_blueprint(
         if service_id not in ids and service_id != (tenant.shared_service_id or shared_id):
             raise UnknownService
         g.facts["service"] = service_id
-        told = read_feedback(json_bytes())
+        body = json_bytes()
+        check_depth(body)
+        told = read_feedback(body)
         entries = [
             FeedbackEntry(one.card, one.outcome, one.at, one.accepted_suggestions, one.reason, one.has_comment)
             for one in told.outcomes

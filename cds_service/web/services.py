@@ -11,7 +11,16 @@ from flask import Blueprint, Response, g
 from cds_service import metrics
 from cds_service.errors import RequiredDataMissing, UnknownService
 from cds_service.hooks.hook import Hook
-from cds_service.respond import Answer, Practice, explain_call, offered_prefetch, respond, usage_requirements
+from cds_service.respond import (
+    Answer,
+    Practice,
+    explain_call,
+    offered_prefetch,
+    respond,
+    rules_behind,
+    usage_requirements,
+)
+from cds_service.security.limits import check_depth
 from cds_service.store.feedback import IssuedCard, Store
 from cds_service.web.bodies import json_bytes
 from cds_service.wire.request import read_call
@@ -46,7 +55,7 @@ def services_blueprint(
         tenant = g.caller.tenant
         answering = catalogue.named(service_id, tenant)
         g.facts["service"] = service_id
-        asked = read_call(json_bytes(), answering, may_choose_day)
+        asked = read_call(json_bytes(), answering, may_choose_day, check_depth)
         g.facts["hook"] = asked.service.hook
         at = clock()
         try:
@@ -60,7 +69,7 @@ def services_blueprint(
 
     @blueprint.post("/explain")
     def explain() -> Response:
-        asked = read_call(json_bytes(), hooks, may_choose_day)
+        asked = read_call(json_bytes(), hooks, may_choose_day, check_depth)
         g.facts["hook"] = asked.service.hook
         return Response(encode(explain_call(asked, practice, g.caller.tenant, clock())), content_type=JSON)
 
@@ -128,7 +137,7 @@ def _issued(answer: Answer, service: Hook, tenant: Any, at: datetime) -> list[Is
     return [
         IssuedCard(
             card=card.uuid,
-            rules=tuple(card.rules),
+            rules=rules_behind(card),
             suggestions=tuple(one.uuid for one in card.suggestions),
             knowledge_version=answer.facts.knowledge_version,
             service=service.id,

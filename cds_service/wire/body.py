@@ -6,7 +6,7 @@ The bytes of a prefetch can be megabytes that only intake/ may look into, so lar
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -71,14 +71,19 @@ def _without_values(error: msgspec.DecodeError) -> str:
     return f"the body is no well-formed JSON {position}".strip()
 
 
-def check_names_once(body: bytes, raw_values: Mapping[str, msgspec.Raw]) -> None:
-    """Refuse an object that names a member twice, anywhere outside *raw_values*.
+def check_envelope(
+    body: bytes, raw_values: Mapping[str, msgspec.Raw], check_depth: Callable[[bytes], None] = lambda envelope: None
+) -> None:
+    """Refuse an object that names a member twice, and what *check_depth* refuses, anywhere outside *raw_values*.
 
     Two readers of one body must not see two different patients: the last-wins habit of JSON readers hides that.
-    The raw values are cut out first, so the check costs the envelope only.
+    The raw values are cut out first, so the checks cost the envelope only; how deep the raw values may nest is the
+    decoder's own limit (about a thousand levels), which it has kept before we come here.
     """
+    envelope = _skeleton(body, raw_values)
+    check_depth(envelope)
     try:
-        json.loads(_skeleton(body, raw_values), object_pairs_hook=_once)
+        json.loads(envelope, object_pairs_hook=_once)
     except _Repeated as error:
         where = error.name if error.name.isidentifier() and error.name.isascii() and len(error.name) <= 40 else "a name"
         raise CallFaults(

@@ -14,7 +14,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from cds_service.errors import CallFaults, Fault
-from cds_service.wire.body import check_names_once, check_text, decode
+from cds_service.wire.body import check_envelope, check_text, decode
 from cds_service.wire.request import faults_of
 
 LARGEST_REPORT = 1000
@@ -112,7 +112,7 @@ def read_feedback(body: bytes) -> Report:
     """Read a report; raises CallFaults with every problem of every entry. Nothing of a faulty report is kept."""
     check_text(body)
     content = decode(body)
-    check_names_once(body, {})
+    check_envelope(body, {})
     warnings: list[str] = []
     entries = _entries(content, warnings)
     faults: list[Fault] = []

@@ -7,7 +7,7 @@ neither patient data nor the access token can travel out in an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -19,7 +19,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from cds_service.errors import CallFaults, Fault
 from cds_service.hooks.hook import Hook
-from cds_service.wire.body import check_names_once, check_text, decode
+from cds_service.wire.body import check_envelope, check_text, decode
 
 ON_EXTENSION = "org.spine-cds.on"
 """Request extension (development only): the day to answer for, YYYY-MM-DD."""
@@ -152,14 +152,20 @@ class HookCall:
         return self.context.get(self.service.drafts) if self.service.drafts else None
 
 
-def read_call(body: bytes, services: Iterable[Hook], may_choose_day: bool = False) -> HookCall:
+def read_call(
+    body: bytes,
+    services: Iterable[Hook],
+    may_choose_day: bool = False,
+    check_depth: Callable[[bytes], None] = lambda envelope: None,
+) -> HookCall:
     """Read *body* as a call of one of *services* (the declarations that share the id called).
 
     *may_choose_day* heeds our development extension, which is otherwise ignored like any other (rule B2).
+    *check_depth* sees everything but the prefetched values and refuses what nests deeper than any honest call.
     Raises CallFaults with every problem found, each with its JSON path. Rules C1 to C3.
     """
     faults: list[Fault] = []
-    envelope, prefetch = _open(body, faults)
+    envelope, prefetch = _open(body, faults, check_depth)
     values = {
         name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET
     }
@@ -184,7 +190,9 @@ def read_call(body: bytes, services: Iterable[Hook], may_choose_day: bool = Fals
     )
 
 
-def _open(body: bytes, faults: list[Fault]) -> tuple[_Envelope, Mapping[str, msgspec.Raw]]:
+def _open(
+    body: bytes, faults: list[Fault], check_depth: Callable[[bytes], None]
+) -> tuple[_Envelope, Mapping[str, msgspec.Raw]]:
     check_text(body)
     try:
         envelope = decode(body, _ENVELOPE)
@@ -198,7 +206,7 @@ def _open(body: bytes, faults: list[Fault]) -> tuple[_Envelope, Mapping[str, msg
                 [Fault("$", "the body is no JSON object", "an object with hook, hookInstance and context")]
             ) from None
         faults.append(Fault("prefetch", "is no JSON object", "an object with one member per prefetch key"))
-    check_names_once(body, prefetch)
+    check_envelope(body, prefetch, check_depth)
     return envelope, {key: value for key, value in prefetch.items() if _IS_PREFETCH_KEY.match(key)}
 
 

@@ -59,7 +59,7 @@ def a_call(kind: str = "patient-view", **changes: Any) -> dict[str, Any]:
         "hook": kind,
         "hookInstance": str(uuid.uuid4()),
         "context": {"userId": "Practitioner/p1", "patientId": "pat-1", **EXTRA_CONTEXT[kind]},
-        "prefetch": {key: None for key in ("procedures", "observations", "conditions", "medications")}
+        "prefetch": dict.fromkeys(("procedures", "observations", "conditions", "medications"))
         | {"patient": {"resourceType": "Patient", "id": "pat-1"}},
     }
     call.update(changes)
@@ -223,7 +223,7 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[str, subprocess.Pop
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of the service as `spine-cds serve` runs it."""
-    with serving(tmp_path_factory.mktemp("serve"), LOG_LEVEL="error") as (base, _):
+    with serving(tmp_path_factory.mktemp("serve"), LOG_LEVEL="error", MISSING_DATA="card") as (base, _):
         yield base
 
 

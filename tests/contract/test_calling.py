@@ -179,6 +179,17 @@ def test_c3_no_error_repeats_what_was_sent(client: FlaskClient) -> None:
     assert answer.status_code == 400 and canary not in answer.text
 
 
+@pytest.mark.rule("C3")
+@pytest.mark.parametrize("place", ["context", "extension", "prefetch"])
+@pytest.mark.parametrize("depth", [300, 5_000])
+def test_c3_a_json_bomb_is_refused_or_harmless(place: str, depth: int, client: FlaskClient) -> None:
+    body = json.dumps(a_call(extension={"a": 1})).replace(f'"{place}": {{', f'"{place}": {{"bomb": ' + "[" * depth + "]" * depth + ", ", 1)
+
+    status = client.post(PATIENT_VIEW, data=body, content_type="application/json").status_code
+
+    assert status == (200 if (place, depth) == ("prefetch", 300) else 400)
+
+
 # -- C4: the five states of a prefetch key
 
 

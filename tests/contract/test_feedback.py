@@ -102,7 +102,7 @@ def test_f3_a_store_that_is_down_is_503_with_retry_after_and_cards_still_come(ma
 def test_a_card_is_traced_from_its_feedback_to_rules_and_knowledge_version(make_service) -> None:
     app = make_service()
     client = app.test_client()
-    card = client.post(PATIENT_VIEW, json=patient_call("lumbar_fusion_week_6", "2026-05-15")).json["cards"][0]
+    card = client.post(PATIENT_VIEW, json=patient_call("cauda_equina", "2026-05-09")).json["cards"][0]
     until = time.monotonic() + 5
     while not rows(app, ISSUED_CARDS) and time.monotonic() < until:
         time.sleep(0.02)

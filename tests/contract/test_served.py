@@ -94,10 +94,13 @@ def test_a_body_over_the_limit_is_refused_without_reading_it(tmp_path: Path) -> 
                 f"Content-Length: {5 * 2**30}\r\n\r\n".encode()
             )
             began = time.perf_counter()
-            head = connection.recv(65536).decode("latin-1")
+            answer = b""
+            while block := connection.recv(65536):
+                answer += block
             waited = time.perf_counter() - began
 
-    assert head.startswith("HTTP/1.1 413 ") and "OperationOutcome" in head
+    head = answer.decode("latin-1")
+    assert head.startswith("HTTP/1.1 413 ") and "OperationOutcome" in head and "Connection: close" in head
     assert waited < 0.5
 
 

@@ -105,6 +105,14 @@ def test_deep_nesting_is_refused_and_crashes_nothing(place: str, depth: int) -> 
     assert "too deep" in faults_of(body)["$"]
 
 
+def test_the_depth_of_the_envelope_is_measured_without_the_prefetch() -> None:
+    seen: list[bytes] = []
+
+    read(a_call(prefetch={"procedures": {"resourceType": "Bundle", "padding": "x" * 500}}), check_depth=seen.append)
+
+    assert seen and b"padding" not in seen[0] and b"hookInstance" in seen[0]
+
+
 @pytest.mark.parametrize(
     "repeated",
     [
