@@ -223,7 +223,7 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[str, subprocess.Pop
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of the service as `spine-cds serve` runs it."""
-    with serving(tmp_path_factory.mktemp("serve"), LOG_LEVEL="error", MISSING_DATA="card") as (base, _):
+    with serving(tmp_path_factory.mktemp("serve"), LOG_LEVEL="error") as (base, _):
         yield base
 
 
