@@ -11,9 +11,21 @@ import pytest
 import yaml
 from marshmallow import Schema, fields
 
-from cds_service.knowledge import clinical_path, exercises, overlay, protocols, shapes, sources
+from cds_service.errors import Fault
+from cds_service.knowledge import (
+    clinical_path,
+    codelists,
+    exercises,
+    order_content,
+    overlay,
+    protocols,
+    rules,
+    shapes,
+    sources,
+)  # fmt: skip
 from cds_service.knowledge.load import check_knowledge
 from cds_service.knowledge.model import Knowledge, Permission
+from cds_service.patient.criteria import COMBINATORS, QUESTIONS, compile_condition
 
 ROOT = Path(__file__).parents[2]
 CARDS = ROOT / "cards"
@@ -88,7 +100,7 @@ def test_the_columns_of_the_tables_are_those_of_the_reader() -> None:
 def _keys(schema: Schema) -> set[str]:
     found: set[str] = set()
     for name, field in schema.fields.items():
-        found.add(name)
+        found.add(field.data_key or name)
         for inner in (field, getattr(field, "inner", None), getattr(field, "value_field", None)):
             if isinstance(inner, fields.Nested):
                 found |= _keys(inner.schema)
@@ -97,9 +109,13 @@ def _keys(schema: Schema) -> set[str]:
 
 @pytest.mark.parametrize(
     "schema",
-    [protocols._Protocol(), clinical_path._ClinicalPath(), clinical_path._Notes(), exercises._Tags(), overlay._Overlay()],
-    ids=["protocol", "clinical path", "knowledge", "tags", "overlay"],
-)
+    [
+        protocols._Protocol(), clinical_path._ClinicalPath(), clinical_path._Notes(), exercises._Tags(), overlay._Overlay(),
+        rules._RulesFile(), rules._QualityFile(), rules._ModifiersFile(), rules._OutcomesFile(), codelists._Measures(),
+        codelists._Lists(), order_content._OrdersFile(),
+    ],
+    ids=lambda schema: type(schema).__name__,
+)  # fmt: skip
 def test_every_key_has_its_paragraph_in_the_readme(schema: Schema) -> None:
     missing = sorted(key for key in _keys(schema) if f"`{key}`" not in README and f"{key}:" not in README)
 
@@ -111,16 +127,41 @@ def test_every_column_has_its_paragraph_in_the_readme(columns: tuple[str, ...]) 
     assert [column for column in columns if f"`{column}`" not in README] == []
 
 
+@pytest.mark.parametrize("question", [*COMBINATORS, *sorted(QUESTIONS)])
+def test_every_question_has_its_paragraph_with_an_example(question: str) -> None:
+    part = README[README.index("## The questions a rule may ask") :]
+    paragraph = next((one for one in part.split("\n\n") if f"`{question}`" in one.split("\n: ")[0]), "")
+
+    assert paragraph, f"{question} has no paragraph in cards/README.md"
+    assert question in COMBINATORS or f"{{{question}: " in paragraph or "`{" in paragraph
+
+
+def test_every_example_of_a_question_works(knowledge: Knowledge) -> None:
+    part = README[README.index("## The questions a rule may ask") : README.index("## Your hospital's own changes")]
+    examples = re.findall(r"`(\{[a-z_]+:.*?\})`", part.replace("\n  ", " "))
+
+    assert len(examples) >= 15
+    for example in examples:
+        faults: list[Fault] = []
+        compile_condition(_as_text(yaml.compose(example)), knowledge.known, str, faults)
+        assert faults == [], example
+
+
+def _as_text(node: yaml.Node) -> object:
+    if isinstance(node, yaml.MappingNode):
+        return {key.value: _as_text(value) for key, value in node.value}
+    return [_as_text(one) for one in node.value] if isinstance(node, yaml.SequenceNode) else node.value
+
+
 def test_every_number_of_the_clinical_path_that_the_program_needs_is_whole(knowledge: Knowledge) -> None:
     assert all(isinstance(knowledge.settings[key], int) for key in clinical_path.REQUIRED_NUMBERS)
 
 
 def test_the_seed_document_is_covered_by_things_that_exist(knowledge: Knowledge) -> None:
     text = (ROOT / "docs" / "knowledge-coverage.md").read_text(encoding="utf-8").split("## The seed document")[1]
-    rules = "\n".join(file.read_text(encoding="utf-8") for file in YAML_FILES if file.parent.name == "safety")
+    written = "\n".join(file.read_text(encoding="utf-8") for file in YAML_FILES if file.parent.name == "safety")
 
     for name in re.findall(r"`([a-z]+_[a-z0-9_]+|elliptical|swimming)`", text):
         assert name in knowledge.exercises or name == "dose_ladder", name
-    if rules:
-        for name in re.findall(r"`(RF\d\d)`", text):
-            assert f"id: {name}" in rules, name
+    for name in re.findall(r"`(RF\d\d)`", text):
+        assert f"id: {name}" in written, name
