@@ -12,7 +12,16 @@ from marshmallow import ValidationError, fields
 from cds_service.errors import Fault
 from cds_service.knowledge.csv_text import read_csv_table
 from cds_service.knowledge.model import Governance, Source
-from cds_service.knowledge.shapes import Governed, MarkField, Shape, Words, YesNo, check_known, governance_of, read_shape
+from cds_service.knowledge.shapes import (
+    Governed,
+    MarkField,
+    Shape,
+    Words,
+    YesNo,
+    check_known,
+    governance_of,
+    read_shape,
+)
 from cds_service.patient.known import Codelist, CodelistEntry, Conversion, Measure
 from cds_service.yaml_text import read_yaml_text
 

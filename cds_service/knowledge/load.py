@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -11,13 +10,14 @@ from pathlib import Path
 from cds_service.errors import Fault, KnowledgeFaults
 from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
 from cds_service.knowledge.exercises import load_exercises, load_tags
-from cds_service.knowledge.model import Governance, Knowledge, Status
+from cds_service.knowledge.model import Knowledge, Status
 from cds_service.knowledge.normal_course import load_normal_course
 from cds_service.knowledge.order_content import load_order_content
 from cds_service.knowledge.overlay import lay_over, read_overlay
 from cds_service.knowledge.protocols import load_protocols
 from cds_service.knowledge.reachable import find_unreachable
 from cds_service.knowledge.rules import Ground, load_safety
+from cds_service.knowledge.signed import governed, signed_only
 from cds_service.knowledge.sources import load_sources
 from cds_service.knowledge.surgery import load_surgery
 
@@ -36,7 +36,7 @@ class Checked:
 def load_knowledge(folder: Path, overlay: Path | None = None, use_draft: bool = True) -> Knowledge:
     """Read *folder* (and the local *overlay*) into Knowledge.
 
-    With *use_draft* False only what a clinician has signed remains; see `signed_only`.
+    With *use_draft* False only what a clinician has signed speaks; see `signed.signed_only`.
     Raises KnowledgeFaults with every fault found, each with file and line.
     """
     faults: list[Fault] = []
@@ -77,35 +77,9 @@ def overdue(knowledge: Knowledge, on: date) -> list[Fault]:
     """Tell every file whose next check lies before the day *on*."""
     return [
         Fault(name, f"the review was due on {governance.next_check}", "a new check", "check it and move next_check")
-        for name, governance in sorted(_governed(knowledge).items())
+        for name, governance in sorted(governed(knowledge).items())
         if governance.status is not Status.RETIRED and governance.next_check < on
     ]
-
-
-def signed_only(knowledge: Knowledge) -> Knowledge:
-    """Give what may be used where draft knowledge is turned off.
-
-    A protocol stands only on signed ground: while a table, a rule or the clinical path is still draft, no protocol
-    is left, because a list without the rules that stop it would be the looser answer.
-    """
-    ground = [governance for name, governance in _governed(knowledge).items() if not name.startswith("protocols/")]
-    grounded = all(governance.status is not Status.DRAFT for governance in ground)
-    return replace(
-        knowledge,
-        protocols={
-            key: protocol
-            for key, protocol in knowledge.protocols.items()
-            if grounded and protocol.governance.status is Status.ACTIVE
-        },
-        rules=tuple(rule for rule in knowledge.rules if rule.governance.status is Status.ACTIVE),
-    )
-
-
-def _governed(knowledge: Knowledge) -> Mapping[str, Governance]:
-    governed = dict(knowledge.tables)
-    governed.update((protocol.file, protocol.governance) for protocol in knowledge.protocols.values())
-    governed.update((f"{rule.file}: {rule.id}", rule.governance) for rule in knowledge.rules)
-    return governed
 
 
 def _read(folder: Path, faults: list[Fault]) -> Knowledge:

@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from cds_service.patient.known import Codelist, CodelistEntry, Known, Measure
+from cds_service.patient.known import Codelist, Known, Measure
 
 
 class Status(Enum):

@@ -10,13 +10,13 @@ from typing import Any
 from cds_service.knowledge.model import (
     EFFECT_ORDER,
     SEVERITY_ORDER,
-    Codelist,
     Effect,
     FirstWeek,
     Grade,
     Permission,
     SafetyRule,
 )  # fmt: skip
+from cds_service.patient.known import Codelist
 
 
 class Strictness(Enum):

@@ -7,8 +7,6 @@ from datetime import date
 from typing import Any
 
 from cds_service.knowledge.model import (
-    Codelist,
-    CodelistEntry,
     Effect,
     Governance,
     Grade,
@@ -17,6 +15,7 @@ from cds_service.knowledge.model import (
     Severity,
     Status,
 )  # fmt: skip
+from cds_service.patient.known import Codelist, CodelistEntry
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,7 @@ class Always:
 
 def a_codelist(*codes: str, name: str = "deep vein thrombosis") -> Codelist:
     entries = tuple(CodelistEntry("snomed", code, "a term", "V", "C02") for code in codes)
-    try:
-        return Codelist(id="dvt", entries=entries, name=name)  # type: ignore[call-arg]
-    except TypeError:
-        return Codelist(id="dvt", entries=entries)
+    return Codelist(id="dvt", entries=entries, name=name)
 
 
 def a_grade(grade: str = "warm", **changes: Any) -> Grade:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.errors import KnowledgeFaults
-from cds_service.knowledge.load import check_knowledge, content_hash, load_knowledge, overdue, signed_only
+from cds_service.knowledge.load import check_knowledge, content_hash, load_knowledge, overdue
 from cds_service.knowledge.model import Knowledge, Permission, Status
 from tests.unit.knowledge.conftest import CARDS, Folder
 
@@ -108,33 +108,6 @@ def test_a_retired_protocol_is_not_used(folder: Folder) -> None:
     folder.change("protocols/LUM_TDR.yaml", "status: draft", "status: retired")
 
     assert "LUM_TDR" not in folder.load().protocols
-
-
-def test_without_draft_knowledge_no_protocol_is_left() -> None:
-    assert load_knowledge(CARDS, use_draft=False).protocols == {}
-
-
-def _signed(knowledge: Knowledge) -> Knowledge:
-    def sign(thing):  # type: ignore[no-untyped-def]
-        return replace(thing, governance=replace(thing.governance, status=Status.ACTIVE))
-
-    return replace(
-        knowledge,
-        protocols={key: sign(protocol) for key, protocol in knowledge.protocols.items()},
-        tables={key: replace(governance, status=Status.ACTIVE) for key, governance in knowledge.tables.items()},
-        rules=tuple(sign(rule) for rule in knowledge.rules),
-    )
-
-
-def test_signed_knowledge_is_kept_when_drafts_are_off(shipped: Knowledge) -> None:
-    assert len(signed_only(_signed(shipped)).protocols) == 17
-
-
-def test_a_signed_protocol_waits_while_a_table_it_rests_on_is_draft(shipped: Knowledge) -> None:
-    signed = _signed(shipped)
-    draft = replace(signed.tables["exercises.csv"], status=Status.DRAFT)
-
-    assert signed_only(replace(signed, tables={**signed.tables, "exercises.csv": draft})).protocols == {}
 
 
 def test_what_is_retired_is_never_overdue(shipped: Knowledge) -> None:
