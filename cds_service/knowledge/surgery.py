@@ -222,7 +222,7 @@ class SurgeryKnowledge:
     spine_words: frozenset[str]
     words: Words
     """Word lists of the free-text grammar."""
-    readings: dict[CodeKey, SurgicalFact | None] = field(default_factory=dict)
+    readings: dict[CodeKey, SurgicalFact] = field(default_factory=dict)
     """What was concluded about single codes before; holds codes only, nothing of a patient."""
 
 

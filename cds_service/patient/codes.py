@@ -149,8 +149,18 @@ def normal_code(canonical: str, code: str | None) -> str:
     return text
 
 
-@lru_cache(maxsize=65536)
+LONGEST_CODE = 20
+"""Characters; no terminology we know has a longer code. Longer ones are text in the wrong place and never kept."""
+
+
 def code_key(system: str | None, code: str | None) -> CodeKey:
     """Give the canonical pair of a recorded coding: system shortened, code normalised as `normal_code` tells."""
+    if code is not None and len(code) > LONGEST_CODE:
+        return _code_key.__wrapped__(system, code)
+    return _code_key(system, code)
+
+
+@lru_cache(maxsize=65536)
+def _code_key(system: str | None, code: str | None) -> CodeKey:
     canonical = canonical_system(system)
     return (canonical, normal_code(canonical, code))

@@ -256,13 +256,17 @@ def _count(
         if fact.count is not None:
             place = _class(fact) if fact.system == "icd10pcs" else fact.family or ""
             groups.setdefault((fact.system, place), []).append(fact)
-    coded = [_sum(group) for group in groups.values()]
+    coded = [_sum(group) for group in groups.values() if any(_class(fact) != "adjunct" for fact in group)]
+    spans = [_sum(group) for group in groups.values() if all(_class(fact) == "adjunct" for fact in group)]
     spoken = [fact.count for fact in others if fact.count is not None]
     if names and (any(fact.names for fact in others) or not coded):
         spoken.append(LevelCount(len(names), len(names) if any(fact.names for fact in others) else None))
     if not coded and not spoken:
+        coded = spans
+    if not coded and not spoken:
         return None
-    least = max(count.least for count in (*coded, *spoken))
+    # Rods and screws may span more than what is fused: they raise the least number, but leave no doubt above it.
+    least = max(count.least for count in (*coded, *spoken, *spans))
     exact = [count.most for count in spoken if count.most is not None]
     if exact and any(count.least > max(exact) for count in coded):
         notes.conflicts.append(f"the codes count {least} levels, the words {max(exact)}: the larger number holds")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cds_service.patient.codes import CodeKey, canonical_system, normal_code
+from cds_service.patient.codes import LONGEST_CODE, CodeKey, canonical_system, normal_code
 
 _SHAPES: dict[str, re.Pattern[str]] = {
     "icd10pcs": re.compile(r"[0-9A-HJ-NP-Z]{7}"),
@@ -38,9 +38,15 @@ class ReadCode:
     needs_support: bool = False
 
 
-@lru_cache(maxsize=65536)
 def read_code(system: str | None, code: str | None) -> ReadCode:
     """Tell the terminology and the normalised code of a recorded procedure coding; system "" where nothing fits."""
+    if code is not None and len(code) > LONGEST_CODE:
+        return ReadCode((canonical_system(system), ""))
+    return _read_code(system, code)
+
+
+@lru_cache(maxsize=65536)
+def _read_code(system: str | None, code: str | None) -> ReadCode:
     recorded = canonical_system(system)
     text = normal_code(recorded, code)
     if recorded == "cpt" or recorded == "hcpcs":

@@ -63,3 +63,7 @@ def test_a_system_is_known_however_it_is_written(recorded, short) -> None:
 )
 def test_a_code_is_normal_however_it_is_spelt(system, code, key) -> None:
     assert code_key(system, code) == key
+
+
+def test_a_text_in_the_place_of_a_code_is_read_but_not_kept() -> None:
+    assert code_key("http://loinc.org", "a long text that is no code") == ("loinc", "ALONGTEXTTHATISNOCODE")

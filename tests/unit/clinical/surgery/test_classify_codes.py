@@ -170,3 +170,34 @@ def test_classify_json_has_the_public_keys_and_null_for_unknown(surgery) -> None
     wanted = "isSpineSurgery surgeryType region levels levelCount fusion instrumented approach revision assertion basis because"
     assert set(wanted.split()) <= set(answer)
     assert answer["region"] is None and answer["fusion"] is None and answer["levelCount"] is None
+
+
+def test_rods_over_three_to_six_vertebrae_leave_no_doubt_above_the_fused_levels(surgery) -> None:
+    reading = read_procedure(a_procedure((CPT, "22612"), (CPT, "22614"), (CPT, "22842")), surgery)
+
+    assert (reading.level_count, reading.level_count_is_minimum, reading.also_types) == (2, False, ())
+
+
+def test_rods_over_seven_vertebrae_make_it_a_long_fusion(surgery) -> None:
+    reading = read_procedure(a_procedure((CPT, "22610"), (CPT, "22614"), (CPT, "22843")), surgery)
+
+    assert (reading.surgery_type, reading.level_count) == ("DEF_ADULT", 6)
+
+
+def test_rods_alone_tell_a_least_number(surgery) -> None:
+    reading = read_procedure(a_procedure((CPT, "22842")), surgery)
+
+    assert (reading.level_count, reading.level_count_is_minimum) == (2, True)
+
+
+def test_two_to_seven_joints_may_be_a_long_fusion_so_its_limits_hold_too(surgery) -> None:
+    reading = read_procedure(a_procedure((PCS, "0RG7071")), surgery)
+
+    assert (reading.surgery_type, reading.also_types) == ("THX_FUS", ("DEF_ADULT",))
+    assert (reading.level_count, reading.level_count_is_minimum) == (2, True)
+
+
+def test_a_title_that_says_nothing_adds_nothing(surgery) -> None:
+    procedure = Procedure("Procedure/1", "completed", Concept((Coding(CPT, "22612"),), "Operation"))
+
+    assert read_procedure(procedure, surgery).basis is Basis.CODED

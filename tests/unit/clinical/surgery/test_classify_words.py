@@ -249,3 +249,41 @@ def test_an_unknown_code_among_the_spine_operations_is_one_of_them(surgery) -> N
 
     assert reading.surgery_type == "UNKNOWN_SPINE"
     assert "not known" in reading.because[0]
+
+
+def test_a_part_without_a_protocol_adds_no_limits(surgery) -> None:
+    reading = read(surgery, None, (CPT, "22513"), (CPT, "63077"))
+
+    assert (reading.surgery_type, reading.also_types) == ("VERT_AUG", ())
+
+
+def test_screws_whose_text_names_a_fusion_are_a_fusion(surgery) -> None:
+    reading = read(surgery, "L4-5 posterior fusion", (CPT, "22842"))
+
+    assert (reading.surgery_type, reading.fusion, reading.conflicts) == ("LUM_FUS", True, ())
+
+
+def test_a_fusion_in_the_text_gives_no_protocol_to_a_code_without_one(surgery) -> None:
+    reading = read(surgery, "L4-5 fusion", (CPT, "22849"))
+
+    assert (reading.surgery_type, reading.fusion) == ("UNKNOWN_SPINE", True)
+
+
+def test_levels_of_the_body_site_count_for_words_alone(surgery) -> None:
+    reading = read(surgery, "Lumbar fusion", body_sites=(concept("L4/5"),))
+
+    assert (reading.levels, reading.level_count) == (("L4-L5",), 1)
+
+
+def test_a_text_in_the_place_of_a_code_is_no_code(surgery) -> None:
+    assert not read(surgery, None, (CPT, "a whole sentence about the patient")).is_spine_surgery
+
+
+def test_what_is_kept_about_codes_has_a_limit(surgery, monkeypatch) -> None:
+    monkeypatch.setattr("cds_service.clinical.surgery.classify._MOST_KEPT", 2)
+    surgery.readings.clear()
+
+    for code in ("63030", "63047", "22612"):
+        read(surgery, None, (CPT, code))
+
+    assert list(surgery.readings) == [("cpt", "22612")]

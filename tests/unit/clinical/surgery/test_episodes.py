@@ -472,3 +472,16 @@ def test_the_shipped_rules_give_the_severity(knowledge) -> None:
     surgical = found(knowledge, done("22612"))
 
     assert surgical.data_quality[0].severity.value == "warning"
+
+
+def test_a_tumour_code_needs_no_diagnosis(knowledge) -> None:
+    assert only(found(knowledge, done("63277", when="2026-02-01"))).surgery_type == "TUMOUR"
+
+
+def test_words_of_a_tumour_elsewhere_and_other_reasons_change_nothing(knowledge) -> None:
+    conditions = (Condition("Condition/1", Concept(text="Tumour of the pancreas"), "active"),)
+    reasons = (Concept(text="Back pain"), Concept((Coding(CM, "M54.50"),)))
+
+    operation = only(found(knowledge, done("22612", when="2026-02-01", reasons=reasons), conditions=conditions))
+
+    assert operation.surgery_type == "LUM_FUS"
