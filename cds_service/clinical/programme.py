@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from cds_service.clinical.advice import Allowed
 from cds_service.knowledge.model import Dosing, Exercise, Knowledge, Span
@@ -54,7 +53,13 @@ def with_dose(
     """
     first_weeks = int(knowledge.settings["first_dose_weeks"])
     return tuple(
-        replace(one, dose=dose_of(knowledge.exercises[one.exercise], lowest_dose or week < one.since_week + first_weeks))
+        Allowed(
+            one.exercise,
+            dose_of(knowledge.exercises[one.exercise], lowest_dose or week < one.since_week + first_weeks),
+            one.since_week,
+            one.because,
+            one.caution,
+        )
         for one in allowed
     )
 

@@ -76,6 +76,8 @@ def permit_all(ladders: Sequence[Ladder], knowledge: Knowledge) -> Permitted:
 
 def _strictest(ladders: Sequence[Ladder], exercise: Exercise) -> Permit:
     permits = [permit for permit in (_permit(ladder, exercise) for ladder in ladders) if permit is not None]
+    if len(permits) == 1:
+        return permits[0]
     strictest = min(permits, key=lambda permit: permit.rank)
     if strictest.rank == _LATER:
         return max((one for one in permits if one.rank == _LATER), key=lambda one: one.opens_on or date.min)

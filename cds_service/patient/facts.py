@@ -108,27 +108,33 @@ class Chart:
     known: Known
     on: date
     at: datetime | None = None
-    _series: dict[str, Series] = field(default_factory=dict)
+    _series: dict[tuple[str, float | None], Series] = field(default_factory=dict)
     _mentions: dict[str, tuple[Mention, ...]] | None = None
     _drugs: dict[str, tuple[Evidence, ...]] | None = None
     _by_words: tuple[Observation, ...] | None = None
 
     # ---- measures -----------------------------------------------------------------------------------------------
 
-    def series(self, measure: Measure) -> Series | None:
-        """Read everything the chart holds of *measure*; None where Observations could not be had."""
+    def series(self, measure: Measure, hours: float | None = None) -> Series | None:
+        """Read what the chart holds of *measure*, newest first; None where Observations could not be had.
+
+        With *hours*, reading stops at the first value that is older: who asks about today pays for no history.
+        """
         if self.record.observations is None:
             return None
-        found = self._series.get(measure.id)
+        found = self._series.get((measure.id, hours))
         if found is None:
-            found = self._series[measure.id] = self._read_series(measure)
+            found = self._series[measure.id, hours] = self._read_series(measure, hours)
         return found
 
-    def _read_series(self, measure: Measure) -> Series:
+    def _read_series(self, measure: Measure, hours: float | None) -> Series:
+        oldest = None if hours is None else self.on - timedelta(days=hours // 24 + 1)
         values: list[Value] = []
         faulty: list[QualityEvent] = []
         future: list[QualityEvent] = []
         for one in self._candidates(measure):
+            if oldest is not None and values and _is_before(values[-1].when, oldest):
+                break
             if one.status in _NOT_USED or not _names_any(one, measure.only_with_words):
                 continue
             for concept, raw in _parts(one, measure):
@@ -324,8 +330,9 @@ class Asked:
     def after_operation(self, measure: Measure) -> tuple[Value, ...]:
         """Give the usable values that may count for *measure* after this operation, of any age, newest first."""
         series = self.chart.series(measure)
-        if series is None:
-            return ()
+        return self._after(series, measure) if series is not None else ()
+
+    def _after(self, series: Series, measure: Measure) -> tuple[Value, ...]:
         if not measure.must_follow_operation:
             return series.values
         return tuple(value for value in series.values if not self.is_before_operation(value.when))
@@ -349,19 +356,19 @@ class Asked:
         return self._fresh[key]
 
     def _read_fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
-        series = self.chart.series(measure)
+        series = self.chart.series(measure, hours)
         if series is None:
             return None
-        after = self.after_operation(measure)
+        after = self._after(series, measure)
         ages = [(value, self.chart.age_hours(value.when)) for value in after]
         fresh = tuple(value for value, age in ages if hours is None or (age is not None and age <= hours))
         events = [event for event in series.future[:1]]
-        events += [event for event in series.faulty[:1] if self._is_recent(event, series, hours)]
+        events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
         if not fresh:
             events += self._set_aside(measure, series, after, hours)
         return Fresh(fresh, tuple(events), _why_none(measure, hours, bool(after), bool(series.values)))
 
-    def _is_recent(self, event: QualityEvent, series: Series, hours: float | None) -> bool:
+    def _is_recent(self, event: QualityEvent, hours: float | None) -> bool:
         """A value that could not be read matters only where a good one would have counted."""
         if hours is None or event.evidence.date is None:
             return True
@@ -470,6 +477,10 @@ def _is_present(raw: object) -> bool | None:
     if words & _YES_WORDS:
         return True
     return False if words & _NO_WORDS else None
+
+
+def _is_before(when: When | None, day: date) -> bool:
+    return when is not None and when.latest is not None and when.latest < day
 
 
 def _dated(when: When | None) -> bool:

@@ -96,8 +96,14 @@ def merged(answer: Answer, speaking: list[Finding], everyone: list[Finding]) -> 
     """Put findings into one: words and evidence of those who decided, set-aside values of all."""
     if len(everyone) == 1:
         return everyone[0]
-    because = "; ".join(dict.fromkeys(finding.because for finding in speaking if finding is not _ALWAYS))
-    evidence = tuple(dict.fromkeys(chain.from_iterable(finding.evidence for finding in speaking)))
-    quality = tuple(dict.fromkeys(chain.from_iterable(finding.quality for finding in everyone)))
-    missing = tuple(dict.fromkeys(chain.from_iterable(finding.missing for finding in speaking)))
+    because = "; ".join(dict.fromkeys([finding.because for finding in speaking if finding is not _ALWAYS]))
+    evidence = _together([finding.evidence for finding in speaking if finding.evidence])
+    quality = _together([finding.quality for finding in everyone if finding.quality])
+    missing = _together([finding.missing for finding in speaking if finding.missing])
     return Finding(answer, because, evidence, quality, missing)
+
+
+def _together(parts: list[tuple]) -> tuple:
+    if len(parts) < 2:
+        return parts[0] if parts else ()
+    return tuple(dict.fromkeys(chain.from_iterable(parts)))
