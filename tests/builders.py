@@ -21,7 +21,6 @@ from cds_service.knowledge.model import Knowledge
 from cds_service.patient.facts import Asked, Chart
 from cds_service.patient.record import (
     Coding,
-    Component,
     Concept,
     Condition,
     Medication,
@@ -117,9 +116,17 @@ class PatientBuilder:
         """Add an Observation of *measure*; unit None sends none, "own" the measure's usual one."""
         code, usual = CODES[measure]
         when = more.pop("when", a_day(self.on - timedelta(days=days_ago)))
-        quantity = value if isinstance(value, str) else Quantity(value, None, usual if unit == "own" else unit, more.pop("comparator", None))
+        quantity = (
+            value
+            if isinstance(value, str)
+            else Quantity(value, None, usual if unit == "own" else unit, more.pop("comparator", None))
+        )
         observation = Observation(
-            f"Observation/{len(self.observations or ())}", more.pop("status", "final"), a_concept("loinc", code), when, quantity
+            f"Observation/{len(self.observations or ())}",
+            more.pop("status", "final"),
+            a_concept("loinc", code),
+            when,
+            quantity,
         )
         return replace(self, observations=(*(self.observations or ()), replace(observation, **more)))
 
@@ -140,7 +147,13 @@ class PatientBuilder:
         return replace(self, conditions=(*(self.conditions or ()), replace(condition, **more)))
 
     def takes(self, system: str | None, code: str | None, display: str | None = None, **more) -> PatientBuilder:
-        medication = Medication(f"MedicationRequest/{len(self.medications or ())}", "active", a_concept(system, code, display), None, "order")
+        medication = Medication(
+            f"MedicationRequest/{len(self.medications or ())}",
+            "active",
+            a_concept(system, code, display),
+            None,
+            "order",
+        )
         return replace(self, medications=(*(self.medications or ()), replace(medication, **more)))
 
     def born(self, day: date | None) -> PatientBuilder:

@@ -272,8 +272,4 @@ def _instruction(order: Order, note: str) -> Evidence:
 def _local_protocols(knowledge: Knowledge, plans: Sequence[Plan], alerts: Sequence[Alert]) -> tuple[str, ...]:
     """Name the local protocols whose changes took part in this advice."""
     used = {plan.protocol.id for plan in plans} | {alert.rule for alert in alerts}
-    return tuple(
-        dict.fromkeys(name for path, name in knowledge.overlaid.items() if any(part in path for part in used))
-    )
-
-
+    return tuple(dict.fromkeys(name for path, name in knowledge.overlaid.items() if any(part in path for part in used)))

@@ -44,9 +44,7 @@ def _shelves(allowed: Sequence[Allowed], knowledge: Knowledge) -> dict[str, list
     return shelves
 
 
-def with_dose(
-    allowed: Sequence[Allowed], knowledge: Knowledge, week: int, lowest_dose: bool
-) -> tuple[Allowed, ...]:
+def with_dose(allowed: Sequence[Allowed], knowledge: Knowledge, week: int, lowest_dose: bool) -> tuple[Allowed, ...]:
     """Set the dose of each: the lowest of its row for the first weeks, else the catalogue's.
 
     *week* is the completed week. Source: dose ladder of cards/clinical_path.yaml, first_dose_weeks.

@@ -115,7 +115,9 @@ def _why_universal(ladder: Ladder) -> str:
 
 def _by_week(ladder: Ladder, exercise: Exercise, permission: Permission, week: int, name: str) -> Permit:
     operation = ladder.operation
-    tag_shift = max((shift for shift in ladder.shifts if _hits(shift, exercise)), key=lambda one: one.weeks, default=None)
+    tag_shift = max(
+        (shift for shift in ladder.shifts if _hits(shift, exercise)), key=lambda one: one.weeks, default=None
+    )
     later = operation.shift_weeks if week or tag_shift else 0  # the effective week never falls below 0
     first_week = week + later + (tag_shift.weeks if tag_shift else 0)
     because = f"from week {first_week} after: {name}"
@@ -181,6 +183,5 @@ def _restrictions(protocol: Protocol, week: int) -> tuple[tuple[Restriction, str
 
 
 def _next_test(protocol: Protocol, phase: Phase | None) -> ProgressionTest | None:
-    if phase is None:
-        return None
-    return next((test for test in protocol.progression if test.from_phase == phase.id), None)
+    reached = phase.id if phase is not None else None
+    return next((test for test in protocol.progression if test.from_phase == reached), None)

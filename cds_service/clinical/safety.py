@@ -123,7 +123,8 @@ def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -
         note_grades=_grades(judgements, note=True),
         effect=next((effect for effect in EFFECT_ORDER if any(one.grade.effect is effect for one in alerting)), None),
         no_progression=any(
-            one.grade.no_progression or one.grade.effect in (Effect.NO_PROGRESSION, Effect.BASELINE_ONLY, Effect.STOP_ALL)
+            one.grade.no_progression
+            or one.grade.effect in (Effect.NO_PROGRESSION, Effect.BASELINE_ONLY, Effect.STOP_ALL)
             for one in alerting
         ),
         unknown=tuple(found for one in worst for found in _unknown(one)),
@@ -274,7 +275,9 @@ def data_quality_of(safety: Safety, record: PatientRecord, knowledge: Knowledge)
     return tuple(dict.fromkeys(found))
 
 
-def modifiers_of(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -> tuple[tuple[Modifier, ...], bool]:
+def modifiers_of(
+    chart: Chart, operations: Sequence[Operation], knowledge: Knowledge
+) -> tuple[tuple[Modifier, ...], bool]:
     """Give the modifiers that hold for this patient, and whether any of them keeps the dose low."""
     found: dict[str, Modifier] = {}
     lowest_dose = False

@@ -51,7 +51,9 @@ class Duration(fields.Field[float]):
             return None
         match = re.fullmatch(r"(\d+) (\w+)", value) if isinstance(value, str) else None
         if match is None or match[2] not in _HOURS:
-            raise ValidationError(f"{value!r} is not a length of time; write for example 24 hours, 7 days, 2 years, any age")
+            raise ValidationError(
+                f"{value!r} is not a length of time; write for example 24 hours, 7 days, 2 years, any age"
+            )
         return float(match[1]) * _HOURS[match[2]]
 
 
@@ -157,10 +159,10 @@ def load_codelists(folder: Path, tables: dict[str, Governance], faults: list[Fau
         _read_table(folder, name, entries, faults)
     for key, body in lists.items():
         if not entries[key] and not body["words"]:
-            faults.append(Fault(text.place(("lists", key)), "neither codes nor words", "a code in a table, or words here"))
-    return {
-        key: Codelist(key, tuple(entries[key]), tuple(body["words"]), body["name"]) for key, body in lists.items()
-    }
+            faults.append(
+                Fault(text.place(("lists", key)), "neither codes nor words", "a code in a table, or words here")
+            )
+    return {key: Codelist(key, tuple(entries[key]), tuple(body["words"]), body["name"]) for key, body in lists.items()}
 
 
 def _read_table(folder: Path, name: str, entries: dict[str, list[CodelistEntry]], faults: list[Fault]) -> None:
@@ -179,7 +181,9 @@ def _read_table(folder: Path, name: str, entries: dict[str, list[CodelistEntry]]
             faults.append(Fault(row.place, "a code without its term, or a term without its code", "both"))
         key = (row["list"], row["system"], row["code"])
         if key in seen:
-            faults.append(Fault(row.place, f"{row['code']} stands in {row['list']} twice", "each once", f"see {seen[key]}"))
+            faults.append(
+                Fault(row.place, f"{row['code']} stands in {row['list']} twice", "each once", f"see {seen[key]}")
+            )
             continue
         seen[key] = row.place
         entries[row["list"]].append(

@@ -345,8 +345,8 @@ class OutcomeMeasure:
 
     id: str
     name: str
-    measure: str | None
-    """Id of the measure that reads it from the record; None where no code was verified."""
+    measure: str
+    """Id of the measure that reads it from the record."""
     important_change: str
     use: str
     mark: Mark

@@ -121,7 +121,7 @@ class _ModifiersFile(Governed):
 class _OutcomeShape(Shape):
     id = fields.String(required=True, validate=validate.Regexp(r"[a-z0-9_]+$"))
     name = Words(required=True)
-    measure = fields.String(load_default=None)
+    measure = fields.String(required=True)
     important_change = Words(required=True)
     use = Words(required=True)
     review = fields.Nested(_Rule, load_default=None)
@@ -207,7 +207,9 @@ def _in_order(rules: Iterable[SafetyRule], faults: list[Fault]) -> tuple[SafetyR
         if rule.id in seen:
             other = seen[rule.id]
             place = f"{rule.file}:{rule.line}"
-            faults.append(Fault(place, f"the rule {rule.id} stands twice", "each id once", f"see {other.file}:{other.line}"))
+            faults.append(
+                Fault(place, f"the rule {rule.id} stands twice", "each id once", f"see {other.file}:{other.line}")
+            )
         seen.setdefault(rule.id, rule)
     return tuple(sorted(seen.values(), key=lambda rule: rule.id))
 
@@ -247,7 +249,10 @@ def _grade(body: Mapping[str, Any], path: PathKey, text: TextFile, ground: Groun
         place = text.place((*path, "sets_protocol"))
         check_known([body["sets_protocol"]], ground.protocols, "protocol", place, faults)
     takes_away = body["removes"] or body["supervises"] or exercises or body["shift_tags"]
-    if (body["effect"] == Effect.REMOVE.value) != bool(takes_away) and body["effect"] not in ("STOP_ALL", "BASELINE_ONLY"):
+    if (body["effect"] == Effect.REMOVE.value) != bool(takes_away) and body["effect"] not in (
+        "STOP_ALL",
+        "BASELINE_ONLY",
+    ):
         place = text.place((*path, "effect"))
         faults.append(Fault(place, f"effect {body['effect']} does not fit what the grade removes", "REMOVE with tags"))
     for word in _PLACEHOLDER.findall(body["say"]):
@@ -294,7 +299,9 @@ def load_data_quality(folder: Path, tables: dict[str, Governance], faults: list[
     for index, body in enumerate(content["rules"]):
         if body["id"] in found:
             faults.append(Fault(text.place(("rules", index)), f"the rule {body['id']} stands twice", "each id once"))
-        found[body["id"]] = DataQualityRule(body["id"], body["title"], Severity(body["severity"]), body["say"], governance)
+        found[body["id"]] = DataQualityRule(
+            body["id"], body["title"], Severity(body["severity"]), body["say"], governance
+        )
     return found
 
 
@@ -315,13 +322,26 @@ def load_modifiers(
         if body["by_rule"] is not None:
             check_known([body["by_rule"]], rule_ids, "safety rule", text.place((*path, "by_rule")), faults)
         elif "list" in body["changes"]:
-            faults.append(Fault(text.place((*path, "changes")), "changes the list without a rule", "by_rule: the rule that does it"))
+            faults.append(
+                Fault(
+                    text.place((*path, "changes")), "changes the list without a rule", "by_rule: the rule that does it"
+                )
+            )
         if body["lowest_dose"] != ("dose" in body["changes"]):
-            faults.append(Fault(text.place((*path, "changes")), "dose and lowest_dose do not fit together", "both or neither"))
+            faults.append(
+                Fault(text.place((*path, "changes")), "dose and lowest_dose do not fit together", "both or neither")
+            )
         found.append(
             ModifierRule(
-                body["id"], body["title"], _condition(body["when"], (*path, "when"), text, ground, faults),
-                tuple(body["changes"]), body["by_rule"], body["lowest_dose"], body["say"], body["mark"], tuple(body["sources"]),
+                body["id"],
+                body["title"],
+                _condition(body["when"], (*path, "when"), text, ground, faults),
+                tuple(body["changes"]),
+                body["by_rule"],
+                body["lowest_dose"],
+                body["say"],
+                body["mark"],
+                tuple(body["sources"]),
             )
         )
     return tuple(found)
@@ -341,13 +361,17 @@ def load_outcome_measures(
     for index, body in enumerate(content["measures"]):
         path = ("measures", index)
         check_known(body["sources"], ground.sources, "source", text.place((*path, "sources")), faults)
-        if body["measure"] is not None:
-            check_known([body["measure"]], ground.known.measures, "measure", text.place((*path, "measure")), faults)
+        check_known([body["measure"]], ground.known.measures, "measure", text.place((*path, "measure")), faults)
         if body["review"] is not None:
             reviews.append(_rule(body["review"], (*path, "review"), text, ground, governance, faults))
         found.append(
             OutcomeMeasure(
-                body["id"], body["name"], body["measure"], body["important_change"], body["use"], body["mark"],
+                body["id"],
+                body["name"],
+                body["measure"],
+                body["important_change"],
+                body["use"],
+                body["mark"],
                 tuple(body["sources"]),
             )
         )

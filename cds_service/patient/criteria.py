@@ -66,7 +66,9 @@ def _compile_list(
     word: str, inner: Any, known: Known, place: Place, faults: list[Fault], path: tuple[str | int, ...]
 ) -> Condition:
     if not isinstance(inner, list) or not inner:
-        faults.append(Fault(place(path), f"{word!r} takes a list of conditions", "one or more conditions, each after a dash"))
+        faults.append(
+            Fault(place(path), f"{word!r} takes a list of conditions", "one or more conditions, each after a dash")
+        )
         return Always()
     parts = tuple(_compile(part, known, place, faults, (*path, index)) for index, part in enumerate(inner))
     needs = frozenset().union(*(part.needs for part in parts))

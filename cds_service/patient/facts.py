@@ -30,10 +30,28 @@ from cds_service.patient.record import (
 _NOT_USED = frozenset({"entered-in-error", "cancelled"})
 _RESOLVED = frozenset({"inactive", "resolved", "remission"})
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
-_NOT_TAKEN = frozenset({"entered-in-error", "cancelled", "stopped", "completed", "draft", "not-taken", "on-hold", "ended"})
+_NOT_TAKEN = frozenset(
+    {"entered-in-error", "cancelled", "stopped", "completed", "draft", "not-taken", "on-hold", "ended"}
+)
 _NOT_ORDERED = frozenset({"proposal", "option"})
-_PRESENT = frozenset({("snomed", "52101004"), ("snomed", "373066001"), ("loinc", "LA9633-4"), ("loinc", "LA33-6"), ("snomed", "10828004")})
-_ABSENT = frozenset({("snomed", "2667000"), ("snomed", "373067005"), ("loinc", "LA9634-2"), ("loinc", "LA32-8"), ("snomed", "260385009")})
+_PRESENT = frozenset(
+    {
+        ("snomed", "52101004"),
+        ("snomed", "373066001"),
+        ("loinc", "LA9633-4"),
+        ("loinc", "LA33-6"),
+        ("snomed", "10828004"),
+    }
+)
+_ABSENT = frozenset(
+    {
+        ("snomed", "2667000"),
+        ("snomed", "373067005"),
+        ("loinc", "LA9634-2"),
+        ("loinc", "LA32-8"),
+        ("snomed", "260385009"),
+    }
+)
 _YES_WORDS = frozenset({"present", "yes", "positive", "true", "y"})
 _NO_WORDS = frozenset({"absent", "no", "negative", "false", "none", "n", "not present"})
 
@@ -159,7 +177,12 @@ class Chart:
     def is_future(self, when: When | None) -> bool:
         if when is None or when.earliest is None:
             return False
-        if self.at is not None and when.moment is not None and self.at.tzinfo is not None and when.moment.tzinfo is not None:
+        if (
+            self.at is not None
+            and when.moment is not None
+            and self.at.tzinfo is not None
+            and when.moment.tzinfo is not None
+        ):
             return when.moment > self.at
         return when.earliest > self.on
 
@@ -170,7 +193,12 @@ class Chart:
         """
         if when is None or when.earliest is None:
             return None
-        if self.at is not None and when.moment is not None and self.at.tzinfo is not None and when.moment.tzinfo is not None:
+        if (
+            self.at is not None
+            and when.moment is not None
+            and self.at.tzinfo is not None
+            and when.moment.tzinfo is not None
+        ):
             return (self.at - when.moment).total_seconds() / 3600
         return (self.on - when.earliest).days * 24.0
 
@@ -202,7 +230,7 @@ class Chart:
         text_only = is_text_only(condition.code)
         if text_only:
             words = " ".join(condition.code.words)
-            lists = {codelist: (None, None, words) for codelist in self.known.index.lists_of_words(words)}
+            lists = dict.fromkeys(self.known.index.lists_of_words(words), (None, None, words))
         else:
             lists = {
                 codelist: (coding.code, coding.system, coding.display or condition.code.text or coding.code)
@@ -217,7 +245,11 @@ class Chart:
         for codelist, (code, system, display) in lists.items():
             evidence = Evidence(condition.reference, display, code, system, None, _as_recorded(starts))
             mention = Mention(
-                evidence, starts, condition.recorded, active, text_only,
+                evidence,
+                starts,
+                condition.recorded,
+                active,
+                text_only,
                 (*where, *condition.code.words, *condition.notes),
             )
             found.setdefault(codelist, []).append(mention)
@@ -233,15 +265,17 @@ class Chart:
             self._by_words = self.record.observations.known_by_words()
         return self._by_words
 
-    def _add_observation(
-        self, one: Observation, found: dict[str, list[Mention]], settled: set[CodeKey]
-    ) -> None:
+    def _add_observation(self, one: Observation, found: dict[str, list[Mention]], settled: set[CodeKey]) -> None:
         """Add a finding sent as an Observation; the newest answer under each code settles it (present or absent)."""
         for concept, raw in ((one.code, one.value), *((part.code, part.value) for part in one.components)):
             for codelist, what, coding in self._found_in(concept, raw, settled):
                 evidence = Evidence(
-                    one.reference, what, coding.code if coding else None, coding.system if coding else None,
-                    _shown(raw), _as_recorded(one.when),
+                    one.reference,
+                    what,
+                    coding.code if coding else None,
+                    coding.system if coding else None,
+                    _shown(raw),
+                    _as_recorded(one.when),
                 )
                 where = one.body_site.words if one.body_site else ()
                 words = (*where, *one.notes, *concept.words, *_words_of(raw))
@@ -362,7 +396,7 @@ class Asked:
         after = self._after(series, measure)
         ages = [(value, self.chart.age_hours(value.when)) for value in after]
         fresh = tuple(value for value, age in ages if hours is None or (age is not None and age <= hours))
-        events = [event for event in series.future[:1]]
+        events = list(series.future[:1])
         events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
         if not fresh:
             events += self._set_aside(measure, series, after, hours)
@@ -430,9 +464,11 @@ def _is_worded(concept: Concept, measure: Measure) -> bool:
 def _parts(one: Observation, measure: Measure) -> Iterator[tuple[Concept, object]]:
     for concept, raw in ((one.code, one.value), *((part.code, part.value) for part in one.components)):
         keys = concept.keys
-        if any(key in measure.codes for key in keys):
-            yield concept, raw
-        elif not any(system in ("loinc", "snomed") for system, _ in keys) and _is_worded(concept, measure):
+        if (
+            any(key in measure.codes for key in keys)
+            or not any(system in ("loinc", "snomed") for system, _ in keys)
+            and _is_worded(concept, measure)
+        ):
             yield concept, raw
 
 
@@ -454,8 +490,12 @@ def _measured(one: Observation, concept: Concept, raw: object, measure: Measure)
         unit = raw.unit or raw.code or ""
         shown = f"{raw.comparator or ''}{raw.value:g} {unit}".strip()
     return Evidence(
-        one.reference, measure.name, coding.code if coding else None, coding.system if coding else None,
-        shown, _as_recorded(one.when),
+        one.reference,
+        measure.name,
+        coding.code if coding else None,
+        coding.system if coding else None,
+        shown,
+        _as_recorded(one.when),
     )
 
 

@@ -68,7 +68,11 @@ class HasCondition:
             if began is None and not self.undated_counts:
                 return Answer.UNKNOWN, f"{said}: not recorded whether it began before or after the operation"
         if self.within_days is not None:
-            age = None if mention.starts is None or mention.starts.latest is None else (asked.on - mention.starts.latest).days
+            age = (
+                None
+                if mention.starts is None or mention.starts.latest is None
+                else (asked.on - mention.starts.latest).days
+            )
             if age is None and not self.undated_counts:
                 return Answer.UNKNOWN, f"{said}: recorded without a date"
             if age is not None and age > self.within_days:
@@ -124,7 +128,15 @@ class HasMedication:
         return Finding(Answer.NOT_MET, f"{name}: not recorded")
 
 
-_HEALED_NOT = ("not healed", "unhealed", "not yet healed", "not fully healed", "not dry", "partly healed", "partially healed")
+_HEALED_NOT = (
+    "not healed",
+    "unhealed",
+    "not yet healed",
+    "not fully healed",
+    "not dry",
+    "partly healed",
+    "partially healed",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +158,9 @@ class WoundNotRecordedHealed:
         for codelist in self.open_wound:
             for mention in asked.chart.mentions(codelist.id):
                 if mention.is_active and _latest(mention) >= _latest(newest):
-                    return Finding(Answer.MET, f"{_say(mention)}, after the wound was called healed", (mention.evidence,))
+                    return Finding(
+                        Answer.MET, f"{_say(mention)}, after the wound was called healed", (mention.evidence,)
+                    )
         return Finding(Answer.NOT_MET, f"the wound is recorded as healed: {_say(newest)}", (newest.evidence,))
 
     def _counts(self, mention: Mention, asked: Asked) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from cds_service.patient.facts import Asked, Fresh, Value
 from cds_service.patient.finding import Answer, Evidence, Finding, QualityEvent
 from cds_service.patient.known import Measure
-from cds_service.patient.questions.arguments import Arguments, Condition
 from cds_service.patient.quantity import Amount
+from cds_service.patient.questions.arguments import Arguments, Condition
 
 NO_OBSERVATIONS = "observations could not be had"
 _NEEDS = frozenset({"observations"})
@@ -131,12 +131,9 @@ class MeasureIs:
         if ruled_out is not None:
             return replace(ruled_out, quality=fresh.events)
         answers = [self.limits.hold(value.amount) for value in candidates]
-        for wanted, answer in ((True, Answer.MET), (None, Answer.UNKNOWN)):
-            if wanted in answers:
-                value = candidates[answers.index(wanted)]
-                break
-        else:
-            value, answer = candidates[0], Answer.NOT_MET
+        held = True if True in answers else None if None in answers else False
+        value = candidates[answers.index(held)]
+        answer = {True: Answer.MET, None: Answer.UNKNOWN, False: Answer.NOT_MET}[held]
         return Finding(answer, say_value(value, self.measure), (value.evidence,), fresh.events)
 
 
@@ -174,15 +171,16 @@ class Change:
         earlier = self._earlier(latest[0], asked)
         if not earlier:
             return Finding(
-                Answer.UNKNOWN, f"no earlier {self.measure.name} to compare with", (latest[0].evidence,), fresh.events,
+                Answer.UNKNOWN,
+                f"no earlier {self.measure.name} to compare with",
+                (latest[0].evidence,),
+                fresh.events,
                 (f"earlier {self.measure.name}",),
             )
-        pairs = [(now, before, self._holds(now, before)) for now in latest for before in earlier]
-        for wanted, answer in ((True, Answer.MET), (None, Answer.UNKNOWN), (False, Answer.NOT_MET)):
-            for now, before, held in pairs:
-                if held is wanted:
-                    return self._tell(answer, now, before, fresh.events)
-        raise AssertionError("every pair holds, does not hold, or is open")
+        held = {self._holds(now, before): (now, before) for now in reversed(latest) for before in reversed(earlier)}
+        answer = Answer.MET if True in held else Answer.UNKNOWN if None in held else Answer.NOT_MET
+        now, before = held[{Answer.MET: True, Answer.UNKNOWN: None, Answer.NOT_MET: False}[answer]]
+        return self._tell(answer, now, before, fresh.events)
 
     def _earlier(self, latest: Value, asked: Asked) -> tuple[Value, ...]:
         if self.since == "baseline":

@@ -81,7 +81,11 @@ class Levels:
         enough = self.at_least is None or count >= self.at_least
         few = self.at_most is None or count <= self.at_most
         if open_ended and (not enough or self.at_most is not None) and few:
-            return Finding(Answer.UNKNOWN, f"{count} or more levels, the exact number is not recorded", missing=("number of levels",))
+            return Finding(
+                Answer.UNKNOWN,
+                f"{count} or more levels, the exact number is not recorded",
+                missing=("number of levels",),
+            )
         said = f"{count} or more levels" if open_ended else f"{count} level{'' if count == 1 else 's'}"
         return Finding(Answer.MET if enough and few else Answer.NOT_MET, said)
 
@@ -100,7 +104,9 @@ class Since:
     def ask(self, asked: Asked) -> Finding:
         value = getattr(asked.operation, self.fact)
         if value is None:
-            return Finding(Answer.UNKNOWN, "the date of the operation is not recorded", missing=("date of the operation",))
+            return Finding(
+                Answer.UNKNOWN, "the date of the operation is not recorded", missing=("date of the operation",)
+            )
         fits = (
             (self.at_least is None or value >= self.at_least)
             and (self.at_most is None or value <= self.at_most)
@@ -125,7 +131,9 @@ class Age:
         said = f"age {youngest}" if youngest == oldest else f"age {youngest} to {oldest}"
         fits = {self._fits(youngest), self._fits(oldest)}
         if len(fits) > 1:
-            return Finding(Answer.UNKNOWN, f"{said}: the date of birth is recorded without its day", missing=("date of birth",))
+            return Finding(
+                Answer.UNKNOWN, f"{said}: the date of birth is recorded without its day", missing=("date of birth",)
+            )
         return Finding(Answer.MET if fits.pop() else Answer.NOT_MET, said)
 
     def _fits(self, years: int) -> bool:

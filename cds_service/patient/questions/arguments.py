@@ -21,7 +21,8 @@ class Condition(Protocol):
 
     needs: frozenset[str]
 
-    def ask(self, asked: Asked) -> Finding: ...
+    def ask(self, asked: Asked) -> Finding:
+        """Answer for the patient and the operation of *asked*."""
 
 
 @dataclass(slots=True)
@@ -44,9 +45,6 @@ class Arguments:
 
     def fault(self, path: tuple[str | int, ...], what: str, expected: str = "", todo: str = "") -> None:
         self.faults.append(Fault(self.place((*self.path, *path)), what, expected, todo))
-
-    def has(self, key: str) -> bool:
-        return key in self.node
 
     def text(self, key: str, choices: Iterable[str] = (), default: str | None = None) -> str | None:
         self._taken.add(key)
@@ -77,7 +75,9 @@ class Arguments:
         if value is None:
             return None
         if not isinstance(value, str) or not re.fullmatch(r"-?\d+(\.\d+)?", value):
-            self.fault((key,), f"{value!r} is not a number", "digits, with a point for decimals; the unit has its own key")
+            self.fault(
+                (key,), f"{value!r} is not a number", "digits, with a point for decimals; the unit has its own key"
+            )
             return None
         return float(value)
 

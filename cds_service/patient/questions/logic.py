@@ -69,7 +69,9 @@ class Not:
 
     def ask(self, asked: Asked) -> Finding:
         finding = self.part.ask(asked)
-        turned = {Answer.MET: Answer.NOT_MET, Answer.NOT_MET: Answer.MET, Answer.UNKNOWN: Answer.UNKNOWN}[finding.answer]
+        turned = {Answer.MET: Answer.NOT_MET, Answer.NOT_MET: Answer.MET, Answer.UNKNOWN: Answer.UNKNOWN}[
+            finding.answer
+        ]
         return Finding(turned, finding.because, finding.evidence, finding.quality, finding.missing)
 
 

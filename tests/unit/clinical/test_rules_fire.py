@@ -174,6 +174,7 @@ def test_rf06_deep_vein_thrombosis(patient: PatientBuilder, says: str | None) ->
         (DISC.has("snomed", "29857009").has("snomed", "300954003"), STOP),
         (DISC.has("snomed", "29857009"), "unknown"),
         (DISC.measured("heart_rate", 140), None),
+        (_on_day(10, "VERT_AUG").has("snomed", "29857009").measured("heart_rate", 70), STOP),
         (_on_day(84).has("icd10cm", "I26.99"), STOP),
         (_on_day(85).has("icd10cm", "I26.99"), None),
     ],
@@ -420,6 +421,8 @@ def _glucose(value: float, unit: str = "own") -> PatientBuilder:
         (_glucose(100).has(None, None, "severe hypoglycaemia"), "warning STOP_ALL"),
         (DISC.measured("glucose", 40), None), (DISC.has("icd10cm", "E11.9"), "unknown"),
         (DISC.takes("atc", "A10AB05").measured("glucose", 40), STOP),
+        (DISC.takes("atc", "A10BA02", "metformin").measured("glucose", 80), None),
+        (DISC.takes("atc", "A10BA02", "metformin").measured("glucose", 40), STOP),
     ],
 )  # fmt: skip
 def test_rf21_glucose(patient: PatientBuilder, says: str | None) -> None:
@@ -611,6 +614,10 @@ def _side(days: int = 84) -> PatientBuilder:
         (_side(85).has(None, None, "thigh numbness"), "RF38", None),
         (_side().has(None, None, "knee gives way"), "RF38", "warning REMOVE"),
         (_front().has(None, None, "knee gives way"), "RF38", None),
+        (_on_day(20, "LUM_FUS").has(None, None, "knee gives way"), "RF38", None),
+        (_on_day(20, "LUM_FUS", approach=None).has(None, None, "knee gives way"), "RF38", "warning REMOVE"),
+        (_on_day(20, "LUM_FUS", technique="LLIF").has(None, None, "knee gives way"), "RF38", "warning REMOVE"),
+        (_on_day(5, "LUM_FUS").has("icd10cm", "K56.7"), "RF36", None),
     ],
 )
 def test_what_the_approach_brings(patient: PatientBuilder, rule: str, says: str | None) -> None:
@@ -626,6 +633,10 @@ def test_rf31_pregnancy_by_its_week(weeks: int | None, removes: tuple[str, ...])
     patient = patient if weeks is None else patient.measured("gestational_age", weeks)
 
     assert patient.alert("RF31").removes == removes
+
+
+def test_rf02_with_a_tumour_is_a_cord_compression() -> None:
+    assert "cord compression" in a_patient().after("TUMOUR", days=30).has("snomed", "6077001").alert("RF02").say
 
 
 def test_rf31_ruptured_membranes_close_the_pool() -> None:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from cds_service.patient.facts import Chart, duration
-from cds_service.patient.known import CodelistEntry, CodelistIndex, Codelist, match_key
+from cds_service.patient.known import Codelist, CodelistEntry, CodelistIndex, match_key
 from cds_service.patient.record import Coding, Component, Concept, Observations, Precision, Quantity, When
 from tests.builders import TODAY, a_concept, a_day, a_moment, a_patient, knowledge, noon
 
@@ -85,7 +85,9 @@ def test_a_faulty_value_matters_only_while_a_good_one_would() -> None:
     assert [event.rule for event in old.events] == []
     assert [event.rule for event in new.events] == ["DQ09"]
     assert [event.rule for event in undated.events] == ["DQ09"]
-    assert [event.rule for event in _fresh(DISC.measured("temperature", 38, None, when=odd), "temperature").events] == ["DQ09"]
+    assert [event.rule for event in _fresh(DISC.measured("temperature", 38, None, when=odd), "temperature").events] == [
+        "DQ09"
+    ]
     assert DISC.measured("odi", 130).asked().fresh(MEASURES["odi"], None).events[0].rule == "DQ09"
 
 
@@ -292,10 +294,21 @@ def test_medicines_are_known_by_code_and_by_name() -> None:
 
 def test_a_code_may_stand_in_several_lists() -> None:
     entry = CodelistEntry("snomed", "1", "one", "V", "C02")
-    index = CodelistIndex((Codelist("a", (entry,)), Codelist("b", (entry,)), Codelist("c", (replace(entry, is_prefix=True),))))
+    index = CodelistIndex(
+        (Codelist("a", (entry,)), Codelist("b", (entry,)), Codelist("c", (replace(entry, is_prefix=True),)))
+    )
 
     assert index.lists_of(Coding("http://snomed.info/sct", "1")) == ("a", "b", "c")
     assert match_key(Coding(None, "abc")) == ("", "ABC")
+
+
+def test_who_asks_about_today_pays_for_no_history() -> None:
+    patient = DISC
+    for days_ago in range(15):
+        patient = patient.measured("pain", 3, days_ago=days_ago)
+
+    assert len(patient.asked().chart.series(MEASURES["pain"], 24).values) == 4
+    assert len(patient.asked().chart.series(MEASURES["pain"]).values) == 15
 
 
 def test_a_chart_reads_each_measure_once() -> None:

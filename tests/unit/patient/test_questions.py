@@ -9,11 +9,10 @@ import pytest
 
 from cds_service.errors import Fault
 from cds_service.patient.criteria import COMBINATORS, QUESTIONS, compile_condition
-from cds_service.patient.finding import Answer
-from cds_service.patient.questions.about_measures import Limits, say_value
 from cds_service.patient.facts import Value
-from cds_service.patient.finding import Evidence
+from cds_service.patient.finding import Answer, Evidence
 from cds_service.patient.quantity import Amount
+from cds_service.patient.questions.about_measures import Limits, say_value
 from cds_service.patient.record import Concept, Precision, When
 from tests.builders import PatientBuilder, a_day, a_moment, a_patient, knowledge, noon
 
@@ -54,7 +53,9 @@ def test_kleene_logic(one: Answer, other: Answer, both: Answer, either: Answer) 
         assert _ask(DISC, {"any": parts}) is either
 
 
-@pytest.mark.parametrize(("part", "turned", "kept"), [(MET, NOT_MET, MET), (NOT_MET, MET, NOT_MET), (UNKNOWN, UNKNOWN, MET)])
+@pytest.mark.parametrize(
+    ("part", "turned", "kept"), [(MET, NOT_MET, MET), (NOT_MET, MET, NOT_MET), (UNKNOWN, UNKNOWN, MET)]
+)
 def test_not_keeps_unknown_and_not_ruled_out_takes_it_as_met(part: Answer, turned: Answer, kept: Answer) -> None:
     assert _ask(DISC, {"not": _part(part)}) is turned
     assert _ask(DISC, {"not_ruled_out": _part(part)}) is kept
@@ -65,7 +66,9 @@ def test_a_single_part_keeps_its_own_words() -> None:
 
 
 def test_needs_add_up() -> None:
-    node = {"all": [FEVER, {"not": {"has_medication": {"codelist": "opioids"}}}, {"age": {"below": "18", "unit": "years"}}]}
+    node = {
+        "all": [FEVER, {"not": {"has_medication": {"codelist": "opioids"}}}, {"age": {"below": "18", "unit": "years"}}]
+    }
 
     assert _compile(node).needs == {"observations", "medications", "patient"}
 
@@ -115,7 +118,12 @@ def test_of_values_that_cannot_be_ordered_the_worse_counts() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "answer"),
-    [({"within_hours": "72"}, MET), ({"within_days": "3"}, MET), ({"within_days": "2"}, UNKNOWN), ({"any_age": "yes"}, MET)],
+    [
+        ({"within_hours": "72"}, MET),
+        ({"within_days": "3"}, MET),
+        ({"within_days": "2"}, UNKNOWN),
+        ({"any_age": "yes"}, MET),
+    ],
 )
 def test_a_question_may_set_its_own_age_limit(limit: dict, answer: Answer) -> None:
     patient = DISC.measured("temperature", 38.5, days_ago=3)
@@ -166,19 +174,49 @@ def test_change_within_hours() -> None:
     now = noon()
     patient = DISC.but(at=now).measured("pain", 8, when=a_moment(now))
 
-    assert _ask(patient.measured("pain", 5, when=a_moment(now - timedelta(hours=24))), _change(at_least="3", over_hours="24")) is MET
-    assert _ask(patient.measured("pain", 5, when=a_moment(now - timedelta(hours=25))), _change(at_least="3", over_hours="24")) is UNKNOWN
+    assert (
+        _ask(
+            patient.measured("pain", 5, when=a_moment(now - timedelta(hours=24))),
+            _change(at_least="3", over_hours="24"),
+        )
+        is MET
+    )
+    assert (
+        _ask(
+            patient.measured("pain", 5, when=a_moment(now - timedelta(hours=25))),
+            _change(at_least="3", over_hours="24"),
+        )
+        is UNKNOWN
+    )
 
 
 def test_change_between_values_far_enough_apart() -> None:
-    node = {"measure_change": {"of": "odi", "unit": "1", "direction": "rise", "at_least": "10", "apart_days": "14", "any_age": "yes"}}
+    node = {
+        "measure_change": {
+            "of": "odi",
+            "unit": "1",
+            "direction": "rise",
+            "at_least": "10",
+            "apart_days": "14",
+            "any_age": "yes",
+        }
+    }
 
     assert _ask(DISC.measured("odi", 20, days_ago=14).measured("odi", 29, days_ago=5).measured("odi", 30), node) is MET
     assert _ask(DISC.measured("odi", 20, days_ago=13).measured("odi", 30), node) is UNKNOWN
 
 
 def test_change_against_the_baseline_before_the_operation() -> None:
-    node = {"measure_change": {"of": "odi", "unit": "1", "direction": "rise", "at_least": "10", "since": "baseline", "any_age": "yes"}}
+    node = {
+        "measure_change": {
+            "of": "odi",
+            "unit": "1",
+            "direction": "rise",
+            "at_least": "10",
+            "since": "baseline",
+            "any_age": "yes",
+        }
+    }
 
     assert _ask(DISC.measured("odi", 20, days_ago=21).measured("odi", 30), node) is MET
     assert _ask(DISC.measured("odi", 20, days_ago=20).measured("odi", 30), node) is UNKNOWN
@@ -231,7 +269,14 @@ def test_trend_over_sessions() -> None:
 
 
 def test_drop_on_standing() -> None:
-    node = {"drop_on_standing": {"of": "systolic_resting", "standing": "systolic_standing", "at_least": "20", "unit": "mm[Hg]"}}
+    node = {
+        "drop_on_standing": {
+            "of": "systolic_resting",
+            "standing": "systolic_standing",
+            "at_least": "20",
+            "unit": "mm[Hg]",
+        }
+    }
     resting = DISC.measured("systolic_resting", 130)
 
     assert _ask(resting.measured("systolic_standing", 110), node) is MET
@@ -269,11 +314,23 @@ def test_a_partial_onset_around_the_operation_leaves_new_open() -> None:
     assert _ask(patient, node) is UNKNOWN
     assert _ask(DISC.has("snomed", "6077001", onset=may, recorded=a_day(date(2026, 4, 2))), node) is NOT_MET
     assert _ask(DISC.has("snomed", "6077001", onset=may, recorded=a_day(date(2026, 5, 2))), node) is UNKNOWN
-    assert _ask(DISC.has("snomed", "6077001", onset=may), {"has_condition": {"codelist": "motor_loss", "new": "yes", "undated_counts": "yes"}}) is MET
+    assert (
+        _ask(
+            DISC.has("snomed", "6077001", onset=may),
+            {"has_condition": {"codelist": "motor_loss", "new": "yes", "undated_counts": "yes"}},
+        )
+        is MET
+    )
 
 
 def test_without_a_date_of_operation_new_stays_open() -> None:
-    assert _ask(a_patient().after("LUM_DISC").has("snomed", "6077001"), {"has_condition": {"codelist": "motor_loss", "new": "yes"}}) is UNKNOWN
+    assert (
+        _ask(
+            a_patient().after("LUM_DISC").has("snomed", "6077001"),
+            {"has_condition": {"codelist": "motor_loss", "new": "yes"}},
+        )
+        is UNKNOWN
+    )
 
 
 def test_resolved_conditions_count_where_history_is_asked_for() -> None:
@@ -309,7 +366,9 @@ def test_lists_that_could_not_be_had_are_unknown_but_what_is_found_elsewhere_cou
 
 
 def test_text_only_conditions_are_told_as_such() -> None:
-    finding = _compile({"has_condition": {"codelist": "motor_loss"}}).ask(DISC.has(None, None, "foot drop", days_ago=None).asked())
+    finding = _compile({"has_condition": {"codelist": "motor_loss"}}).ask(
+        DISC.has(None, None, "foot drop", days_ago=None).asked()
+    )
 
     assert finding.because == "foot drop (written as text), undated"
 
