@@ -287,3 +287,9 @@ def test_what_is_kept_about_codes_has_a_limit(surgery, monkeypatch) -> None:
         read(surgery, None, (CPT, code))
 
     assert list(surgery.readings) == [("cpt", "22612")]
+
+
+def test_a_body_site_and_a_note_that_name_no_place_add_nothing(surgery) -> None:
+    reading = read(surgery, None, (CPT, "22612"), body_sites=(concept("Skin"),), notes=("Went well.",))
+
+    assert (reading.basis, reading.region) == (Basis.CODED, "lumbar")
