@@ -101,7 +101,7 @@ class Server(http.server.BaseHTTPRequestHandler):
     """A server on loopback whose answers a test writes: path -> (status, headers, body) or a function of the handler."""
 
     answers: dict[str, Any]
-    seen: list[tuple[str, str, dict[str, str]]]
+    seen: list[tuple[str, str, Any]]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -117,6 +117,13 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.seen.append((self.command, self.path, body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *said: object) -> None:
         pass
