@@ -45,8 +45,6 @@ def _parts(condition: Any) -> Iterator[Any]:
     if isinstance(condition, Not):
         return
     yield condition
-    if not is_dataclass(condition):
-        return
     for field in fields(condition):
         value = getattr(condition, field.name)
         for part in value if isinstance(value, tuple) else (value,):

@@ -133,18 +133,16 @@ def governance_of(data: Mapping[str, Any], text: TextFile, path: PathKey, faults
     return found
 
 
-def read_shape(shape: Schema, text: TextFile, faults: list[Fault], path: PathKey = ()) -> dict[str, Any] | None:
-    """Read *text* (or the block at *path*) by *shape*; every error becomes a fault with its line, and gives None."""
+def read_shape(shape: Schema, text: TextFile, faults: list[Fault]) -> dict[str, Any] | None:
+    """Read *text* by *shape*; every error becomes a fault with its line, and gives None."""
     content = text.content
-    for step in path:
-        content = content[step]
     faults.extend(text.faults)
     if text.faults and text.content is None:
         return None
     try:
         return dict(shape.load({} if content is None else content))
     except ValidationError as error:
-        _tell(error.messages, path, text, shape, faults)
+        _tell(error.messages, (), text, shape, faults)
         return None
 
 

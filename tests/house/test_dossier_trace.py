@@ -34,3 +34,4 @@ def test_every_number_has_its_row_in_the_dossier(tracer: ModuleType) -> None:
 
     assert report.untraced == []
     assert report.differing == []
+    assert report.left_out == []

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.simulate import simulate
+from cds_service.clinical.simulate import _inside, simulate
 from cds_service.errors import InputFaults
 from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import Knowledge, Permission
+from cds_service.patient.quantity import Amount
+from cds_service.patient.questions.about_measures import Limits
 
 CARDS = Path(__file__).parents[3] / "cards"
 HELD_BY_SILENCE = {"water_walking", "swimming"}
@@ -70,6 +72,8 @@ def test_three_levels_count_four_weeks_later(knowledge: Knowledge) -> None:
         ("anticoagulation", "LUM_FUS", 6, "RF30"),
         ("dvt", "LUM_FUS", 6, "RF06"),
         ("revision", "LUM_FUS", 6, "RF45"),
+        ("RF22.rising_three_sessions", "LUM_FUS", 6, "RF22"),
+        ("RF19.drop_on_standing", "LUM_FUS", 6, "RF19"),
     ],
 )
 def test_a_fact_is_made_true(knowledge: Knowledge, fact: str, surgery: str, week: int, rule: str) -> None:
@@ -114,3 +118,16 @@ def test_the_same_question_gives_the_same_answer(knowledge: Knowledge) -> None:
         return simulate("LUM_FUS", range(0, 60, 6), ["osteoporosis"], knowledge)
 
     assert asked() == asked()
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(at_least=3), Limits(above=3), Limits(at_most=3), Limits(below=3), Limits(at_least=3, below=5),
+        Limits(above=3, at_most=5), Limits(below=0), Limits(above=0),
+    ],
+)  # fmt: skip
+def test_an_imagined_value_lies_within_its_limits(limits: Limits) -> None:
+    value = _inside(limits)
+
+    assert limits.hold(Amount(value, value)) is True
