@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
@@ -25,22 +25,25 @@ from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import Knowledge
 from cds_service.settings import Settings
 
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
 
 def _knowledge(settings: Settings) -> Knowledge:
     return load_knowledge(settings.cards, settings.overlay, settings.use_draft)
 
 
 @click.command()
-@click.argument("bundle", type=click.File("rb"))
+@click.argument("bundle", type=_FILE)
 @click.option("--on", "on", type=click.DateTime(["%Y-%m-%d"]), required=True, help="the day asked about, YYYY-MM-DD")
 @click.option("--json", "as_json", is_flag=True, help="the public contract as JSON instead of text")
 @tells_errors
-def explain(bundle: BinaryIO, on: datetime, as_json: bool) -> None:
+def explain(bundle: str, on: datetime, as_json: bool) -> None:
     """Show every step of the reasoning for one patient: BUNDLE is a file with a FHIR Bundle (or an array, one
     resource, or one resource a line), or - for standard input."""
     settings = Settings.from_env(os.environ)
     knowledge = _knowledge(settings)
-    record = read_bundle(bundle.read(), zone=settings.timezone)
+    with click.open_file(bundle, "rb") as file:
+        record = read_bundle(file.read(), zone=settings.timezone)
     advice = advise(record, knowledge, on.date())
     call = CallFacts(
         hook=PATIENT_VIEW.hook,
@@ -58,9 +61,9 @@ def explain(bundle: BinaryIO, on: datetime, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("procedures", type=click.File("rb"))
+@click.argument("procedures", type=_FILE)
 @tells_errors
-def classify(procedures: BinaryIO) -> None:
+def classify(procedures: str) -> None:
     """Tell for each FHIR Procedure what operation it says: PROCEDURES has one a line (NDJSON), or - for standard input.
 
     One JSON answer a line, in order. A line that is no Procedure gives {"line": n, "error": ...}, and exit code 3 at
@@ -69,9 +72,10 @@ def classify(procedures: BinaryIO) -> None:
     settings = Settings.from_env(os.environ)
     knowledge = _knowledge(settings)
     faulty = False
-    for answer in _classified(procedures, knowledge, settings):
-        faulty = faulty or "error" in answer
-        click.echo(json.dumps(answer, ensure_ascii=False))
+    with click.open_file(procedures, "rb") as lines:
+        for answer in _classified(lines, knowledge, settings):
+            faulty = faulty or "error" in answer
+            click.echo(json.dumps(answer, ensure_ascii=False))
     if faulty:
         sys.exit(INPUT_FAULTS)
 
