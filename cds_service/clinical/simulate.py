@@ -19,7 +19,17 @@ from cds_service.patient.questions.about_operation import Age, IsOneOf, Levels, 
 from cds_service.patient.questions.logic import All, Not, NotRuledOut
 from cds_service.patient.questions.logic import Any as AnyOf
 from cds_service.patient.record import (
-    Coding, Concept, Condition, Medication, Observation, Observations, Patient, PatientRecord, Precision, Quantity, When,
+    Coding,
+    Concept,
+    Condition,
+    Medication,
+    Observation,
+    Observations,
+    Patient,
+    PatientRecord,
+    Precision,
+    Quantity,
+    When,
 )  # fmt: skip
 
 OPERATED = date(2024, 1, 1)
