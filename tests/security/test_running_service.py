@@ -8,12 +8,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.security.builders import Client
-from tests.security.running import SERVICE_PATH, Service, a_call, a_running_service
+from tests.security.running import SERVICE_PATH, Service, a_call, a_running_service, tenants_file
 from tests.security.test_tokens import FORGERIES
 
 pytestmark = pytest.mark.xdist_group("running_service")
@@ -53,11 +54,13 @@ def test_an_honest_caller_gets_an_answer(service: Service) -> None:
     assert status == 200 and "cards" in json.loads(body)
 
 
-@pytest.mark.parametrize("name", list(FORGERIES))
+# What no HTTP client can put into a header; test_tokens.py gives these to the verifier itself.
+NOT_SENDABLE = frozenset({"a line break inside", "letters beyond ASCII"})
+
+
+@pytest.mark.parametrize("name", [name for name in FORGERIES if name not in NOT_SENDABLE])
 def test_a_forged_token_gets_401_and_nothing_of_itself(service: Service, name: str) -> None:
     token = FORGERIES[name]()
-    if not token.isascii() or "\n" in token:
-        pytest.skip("an honest HTTP client cannot send it; test_tokens.py gives it to the verifier")
 
     status, headers, body = service.ask(body=a_call(), token=token or "x")
 
@@ -277,26 +280,15 @@ def test_slow_clients_do_not_starve_others(service: Service) -> None:
             connection.close()
 
 
-def test_a_tenant_that_calls_too_often_gets_429_with_a_time(tmp_path: Any) -> None:
+def test_a_tenant_that_calls_too_often_gets_429_with_a_time(tmp_path: Path) -> None:
     client = Client()
-    with a_running_service(tmp_path, client, WORKERS="1") as running:
-        file = tmp_path / "tenants.yaml"
-        assert "calls_per_second: 10000" in file.read_text()
-    file.write_text(
-        file.read_text().replace("calls_per_second: 10000", "calls_per_second: 1").replace("burst: 100000", "burst: 5")
-    )
-    kept = file.read_text()
-    with a_running_service(tmp_path, client, WORKERS="1", TENANTS=str(_kept(tmp_path, kept))) as running:
+    file = tenants_file(tmp_path, client, calls_per_second=0.2, burst=5)
+    file = file.rename(tmp_path / "slow.yaml")
+    with a_running_service(tmp_path, client, WORKERS="1", TENANTS=str(file)) as running:
         answers = [running.ask(body=a_call()) for _ in range(12)]
 
     refused = [headers for status, headers, _ in answers if status == 429]
-    assert 5 <= len(refused) <= 8 and all(int(headers["retry-after"]) >= 1 for headers in refused)
-
-
-def _kept(folder: Any, text: str) -> Any:
-    file = folder / "slow.yaml"
-    file.write_text(text)
-    return file
+    assert 5 <= len(refused) <= 7 and all(1 <= int(headers["retry-after"]) <= 5 for headers in refused)
 
 
 # -- paths and logs
