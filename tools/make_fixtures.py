@@ -249,7 +249,7 @@ def acdf_week_9() -> Story:
         ("Petronella", "Vasquez-Holm"), "female", "1975-04-22",
     )  # fmt: skip
     one.operated([("cpt", "22551", "Anterior cervical discectomy and fusion, one interspace")], "2026-04-01", "ACDF C5-C6 with plate")
-    one.operated([("cpt", "22845", "Anterior spinal instrumentation, plate")], "2026-04-01")
+    one.operated([("cpt", "22845", "Anterior instrumentation, 2 to 3 segments")], "2026-04-01")
     one.pain(2, "2026-06-04T15:00:00Z")
     one.vitals("2026-06-05T10:15:00Z")
     return one

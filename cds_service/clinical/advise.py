@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
-from cds_service.clinical.operation import Operation, Surgical
+from cds_service.clinical.operation import Basis, Operation, Surgical
 from cds_service.clinical.programme import choose, with_dose
 from cds_service.clinical.protocol import (
     MATRIX,
@@ -120,7 +120,7 @@ def _ladders(surgical: Surgical, safety: Safety, knowledge: Knowledge) -> tuple[
 def _why_unknown(operation: Operation) -> str:
     if operation.surgery_type != UNKNOWN_SPINE:
         return MATRIX
-    return "DQ05" if operation.text_type is not None else "DQ04"
+    return "DQ05" if operation.basis is Basis.TEXT else "DQ04"
 
 
 def _universal_only(operation: Operation, surgical: Surgical) -> str | None:

@@ -84,7 +84,7 @@ def _fact(reading: TextReading, origin: str, fusion: bool | None = None) -> Surg
         return _plain(reading, origin, instrumented=True) if reading.instrumented else None
     names = tuple(name for name in reading.levels if "-" in name)
     count = None
-    if reading.level_count and (names or not reading.levels):
+    if reading.level_count and (names or not (reading.levels or _only_of_rods(reading))):
         count = LevelCount(reading.level_count, None if reading.level_count_is_minimum else reading.level_count)
     named = [ours for theirs, ours in _CLASSES.items() if theirs in reading.operations]
     chief = named[0] if named and origin == "text" else None
@@ -94,6 +94,11 @@ def _fact(reading: TextReading, origin: str, fusion: bool | None = None) -> Surg
         reading, origin, chief, region, fusion, reading.approach, reading.technique, reading.instrumented,
         reading.revision, count, names,
     )  # fmt: skip
+
+
+def _only_of_rods(reading: TextReading) -> bool:
+    """Rods and plates are counted in vertebrae they hold, not in levels operated on ("2 to 3 segments" for one level)."""
+    return set(reading.operations) == {"fixation"}
 
 
 def _plain(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.clinical.advise import advise
-from cds_service.clinical.operation import DataQuality
+from cds_service.clinical.operation import Basis, DataQuality
 from cds_service.knowledge.model import Effect, Severity
 from cds_service.patient.finding import Evidence
 from cds_service.patient.record import Concept, Order, PatientRecord, Procedure
@@ -332,9 +332,12 @@ def test_no_date_gives_no_week_and_no_list() -> None:
     assert "date of the operation" in advice.order_refusal
 
 
-@pytest.mark.parametrize(("text_type", "rule"), [(None, "DQ04"), ("LUM_DISC", "DQ05")])
-def test_an_unconfirmed_operation_gives_the_universal_set(text_type: str | None, rule: str) -> None:
-    advice = a_patient().after("UNKNOWN_SPINE", weeks=20, text_type=text_type).advice()
+@pytest.mark.parametrize(
+    ("basis", "text_type", "rule"),
+    [(Basis.CODED, None, "DQ04"), (Basis.TEXT, "LUM_DISC", "DQ05"), (Basis.TEXT, None, "DQ05")],
+)
+def test_an_unconfirmed_operation_gives_the_universal_set(basis: Basis, text_type: str | None, rule: str) -> None:
+    advice = a_patient().after("UNKNOWN_SPINE", weeks=20, basis=basis, text_type=text_type).advice()
 
     assert _ids(advice.exercises) == UNIVERSAL
     assert _held(advice, "bridge").rule == rule

@@ -293,3 +293,9 @@ def test_a_body_site_and_a_note_that_name_no_place_add_nothing(surgery) -> None:
     reading = read(surgery, None, (CPT, "22612"), body_sites=(concept("Skin"),), notes=("Went well.",))
 
     assert (reading.basis, reading.region) == (Basis.CODED, "lumbar")
+
+
+def test_rods_are_counted_in_vertebrae_and_are_no_levels(surgery) -> None:
+    reading = read(surgery, None, (CPT, "22845", "Anterior instrumentation, 2 to 3 segments"))
+
+    assert (reading.level_count, reading.level_count_is_minimum) == (1, True)
