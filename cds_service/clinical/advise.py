@@ -148,40 +148,49 @@ class _Removal:
 
     rule: str
     because: str
-    grade: Grade
+    holds: frozenset[str]
+    """The exercises it takes away."""
+    watches: frozenset[str]
+    """The exercises that it wants somebody beside the patient for."""
 
 
 def _take_away(permitted: Permitted, safety: Safety, knowledge: Knowledge) -> Permitted:
     """Apply the alerts to what the protocols allow: stop all, universal set only, remove tags, supervise tags."""
-    removals = [_removal(rule, grade, safety.alerts) for rule, grade in safety.grades]
-    notes = [_removal(rule, grade, safety.notes) for rule, grade in safety.note_grades]
+    removals = [_removal(rule, grade, safety.alerts, knowledge) for rule, grade in safety.grades]
+    notes = [_removal(rule, grade, safety.notes, knowledge) for rule, grade in safety.note_grades]
+    holding = [one for one in (*removals, *notes) if one.holds]
+    watching = [one for one in removals if one.watches]
     plain: list[Allowed] = []
     supervised: list[Allowed] = []
-    withheld = list(permitted.withheld)
+    withheld: list[Withheld] = []
     for allowed, is_plain in _both(permitted):
-        exercise = knowledge.exercises[allowed.exercise]
-        held = _held_by(exercise, removals) or _held_by(exercise, notes)
+        exercise = allowed.exercise
+        held = next((one for one in holding if exercise in one.holds), None)
         if held is not None:
-            withheld.append(Withheld(exercise.id, held.rule, held.because))
+            withheld.append(Withheld(exercise, held.rule, held.because))
             continue
-        watcher = _watched_by(exercise, removals) if is_plain else None
+        watcher = next((one for one in watching if exercise in one.watches), None) if is_plain else None
         if watcher is not None:
             supervised.append(replace(allowed, because=watcher.because, caution=watcher.rule))
         else:
             (plain if is_plain else supervised).append(allowed)
-    order = {exercise: place for place, exercise in enumerate(knowledge.exercises)}
-    return replace(
-        permitted,
+    order = knowledge.once("order", lambda: {exercise: place for place, exercise in enumerate(knowledge.exercises)})
+    return Permitted(
         plain=tuple(plain),
         supervised=tuple(sorted(supervised, key=lambda one: order[one.exercise])),
-        withheld=tuple(sorted(withheld, key=lambda one: order[one.exercise])),
+        withheld=tuple(sorted((*permitted.withheld, *withheld), key=lambda one: order[one.exercise])),
         clearance=() if safety.effect is Effect.STOP_ALL else permitted.clearance,
     )
 
 
-def _removal(rule: str, grade: Grade, alerts: Sequence[Alert]) -> _Removal:
+def _removal(rule: str, grade: Grade, alerts: Sequence[Alert], knowledge: Knowledge) -> _Removal:
     because = next((alert.say for alert in alerts if alert.rule == rule), grade.say)
-    return _Removal(rule, because, grade)
+    exercises = knowledge.exercises.values()
+    holds = knowledge.once(("holds", rule, grade.id), lambda: frozenset(one.id for one in exercises if _is_held_by(grade, one)))
+    watches = knowledge.once(
+        ("watches", rule, grade.id), lambda: frozenset(one.id for one in exercises if _is_watched_by(grade, one))
+    )
+    return _Removal(rule, because, holds, watches)
 
 
 def _both(permitted: Permitted) -> Iterable[tuple[Allowed, bool]]:
@@ -189,24 +198,16 @@ def _both(permitted: Permitted) -> Iterable[tuple[Allowed, bool]]:
     yield from ((allowed, False) for allowed in permitted.supervised)
 
 
-def _held_by(exercise: Exercise, removals: Sequence[_Removal]) -> _Removal | None:
-    """Give the first (worst) rule that takes *exercise* away."""
-    for removal in removals:
-        grade = removal.grade
-        if grade.effect is Effect.STOP_ALL or (grade.effect is Effect.BASELINE_ONLY and not exercise.universal):
-            return removal
-        if exercise.id in grade.removes_exercises or exercise.tags.intersection(grade.removes):
-            return removal
-    return None
+def _is_held_by(grade: Grade, exercise: Exercise) -> bool:
+    if grade.effect is Effect.STOP_ALL or (grade.effect is Effect.BASELINE_ONLY and not exercise.universal):
+        return True
+    return exercise.id in grade.removes_exercises or bool(exercise.tags.intersection(grade.removes))
 
 
-def _watched_by(exercise: Exercise, removals: Sequence[_Removal]) -> _Removal | None:
-    """Give the first rule that wants somebody beside the patient (dossier section 9 row 4)."""
-    for removal in removals:
-        tags = removal.grade.supervises
-        if exercise.tags.intersection(tags) or (NOT_ALONE in tags and exercise.not_alone):
-            return removal
-    return None
+def _is_watched_by(grade: Grade, exercise: Exercise) -> bool:
+    """Tell whether *grade* wants somebody beside the patient (dossier section 9 row 4)."""
+    tags = grade.supervises
+    return bool(exercise.tags.intersection(tags)) or (NOT_ALONE in tags and exercise.not_alone)
 
 
 # ---- what goes with it ---------------------------------------------------------------------------------------------------

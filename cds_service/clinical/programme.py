@@ -50,10 +50,11 @@ def with_dose(allowed: Sequence[Allowed], knowledge: Knowledge, week: int, lowes
     *week* is the completed week. Source: dose ladder of cards/clinical_path.yaml, first_dose_weeks.
     """
     first_weeks = int(knowledge.settings["first_dose_weeks"])
+    doses = knowledge.once("doses", lambda: {one.id: (one.dose, dose_of(one, True)) for one in knowledge.exercises.values()})
     return tuple(
         Allowed(
             one.exercise,
-            dose_of(knowledge.exercises[one.exercise], lowest_dose or week < one.since_week + first_weeks),
+            doses[one.exercise][lowest_dose or week < one.since_week + first_weeks],
             one.since_week,
             one.because,
             one.caution,

@@ -56,7 +56,22 @@ class Permitted:
 
 
 def permit_all(ladders: Sequence[Ladder], knowledge: Knowledge) -> Permitted:
-    """Ask every ladder about every exercise; the strictest answer holds."""
+    """Ask every ladder about every exercise; the strictest answer holds.
+
+    One ladder that nothing shifts is knowledge alone, the same for everybody in that week; it is worked out once.
+    """
+    if len(ladders) == 1 and not ladders[0].shifts and not ladders[0].operation.shift_weeks:
+        ladder = ladders[0]
+        operation = ladder.operation
+        question = (
+            "permit_all", ladder.protocol.id, operation.completed_week, operation.permanent_blocks_only, ladder.set_by,
+            ladder.universal_only,
+        )  # fmt: skip
+        return knowledge.once(question, lambda: _permit_all(ladders, knowledge))
+    return _permit_all(ladders, knowledge)
+
+
+def _permit_all(ladders: Sequence[Ladder], knowledge: Knowledge) -> Permitted:
     plain: list[Allowed] = []
     supervised: list[Allowed] = []
     clearance: list[Withheld] = []

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from cds_service.patient.known import Codelist, Known, Measure
+
+
+Answered = TypeVar("Answered")
+
+_WORKED_OUT_MOST = 4096
+"""Answers that `Knowledge.once` keeps: protocols times weeks, and what the grades of all rules take away."""
 
 
 class Status(Enum):
@@ -471,6 +477,22 @@ class Knowledge:
     def known(self) -> Known:
         """Measures and codelists as the questions of patient/criteria.py use them, with their index built once."""
         return Known(self.measures, self.codelists)
+
+    @cached_property
+    def _worked_out(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, question: Hashable, work_out: Callable[[], Answered]) -> Answered:
+        """Give what *work_out* makes of this knowledge alone, worked out at the first time *question* is asked.
+
+        Of a patient the question may hold no more than which operation and which week it is about.
+        """
+        found = self._worked_out.get(question)
+        if found is None:
+            if len(self._worked_out) >= _WORKED_OUT_MOST:
+                self._worked_out.clear()
+            found = self._worked_out[question] = work_out()
+        return found
 
     @cached_property
     def rules_that_set_a_protocol(self) -> tuple[SafetyRule, ...]:

@@ -35,21 +35,31 @@ def without_empties(value: Any) -> Any:
 
     Dataclasses become objects with camelCase names; the names in mappings (FHIR resources) stay as they are.
     """
-    if value is None or isinstance(value, str | bool | int | float):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, Mapping):
-        return {key: kept for key, one in value.items() if not _is_empty(kept := without_empties(one))}
+        return _kept(value.items())
     if isinstance(value, list | tuple):
-        return [kept for one in value if not _is_empty(kept := without_empties(one))]
-    return {
-        name: kept
-        for attribute, name in _members(type(value))
-        if not _is_empty(kept := without_empties(getattr(value, attribute)))
-    }
+        return [kept for one in value if not _is_empty(kept := one if type(one) is str else without_empties(one))]
+    return _kept((name, getattr(value, attribute)) for attribute, name in _members(type(value)))
+
+
+def _kept(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found = {}
+    for name, one in members:
+        if type(one) is str:
+            if one:
+                found[name] = one
+        elif one is not None and not _is_empty(kept := without_empties(one)):
+            found[name] = kept
+    return found
+
+
+_PLAIN = frozenset({str, bool, int, float, type(None)})
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str | list | dict) and not value)
+    return value is None or (not value and isinstance(value, str | list | dict))
 
 
 def encode(value: Any) -> bytes:
