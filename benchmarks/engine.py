@@ -68,8 +68,7 @@ def steps(practice: Practice, body: bytes) -> dict[str, Callable[[dict[str, Any]
         return build_cards(had["advise"], knowledge, replace(facts, orders=had["sort the record"].orders))
 
     return {
-        "measure the nesting": lambda had: check_depth(body),
-        "read the envelope": lambda had: read_call(body, (PATIENT_VIEW,), may_choose_day=True),
+        "read the envelope": lambda had: read_call(body, (PATIENT_VIEW,), True, check_depth),
         "decode the prefetch": collect,
         "sort the record": record,
         "find the operations": operations,

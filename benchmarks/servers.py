@@ -32,7 +32,7 @@ class Server:
         self, name: str, command: list[str], environment: Mapping[str, str], first: bytes, port: int, path: str = PATH
     ):
         self.name, self.port, self.path = name, port, path
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
         began = time.perf_counter()
         self._process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **environment}, stdout=self._log, stderr=self._log

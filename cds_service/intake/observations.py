@@ -51,7 +51,7 @@ class LazyObservations:
         found = self._asked.get(asked)
         if found is None:
             index = self._build_index()
-            positions = {position for key in asked if key in index for position in index[key]}
+            positions = {position for key in asked & index.keys() for position in index[key]}
             found = self._asked[asked] = NewestFirst(self, self._newest_first(sorted(positions)))
         return found
 
@@ -183,8 +183,6 @@ class _Converter:
             value,
             absent,
             tuple(map(self._component, resource.component)) if resource.component else (),
-            self._many(resource.category),
-            self._many(resource.interpretation),
             site[0] if site else None,
             read_notes(resource.note, "note", []) if resource.note else (),
         )

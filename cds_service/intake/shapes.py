@@ -155,12 +155,10 @@ class Observation(Shape, tag_field="resourceType", tag="Observation"):
     id: str | None = None
     meta: Raw = NOTHING
     status: str | None = None
-    category: Raw = NOTHING
     code: Concept = NO_CONCEPT
     subject: Reference = NO_REFERENCE
     effective_date_time: str | None = None
     value_quantity: Quantity | None = None
-    interpretation: Raw = NOTHING
     component: tuple[Component, ...] = ()
     effective_period: Period | None = None
     effective_instant: str | None = None

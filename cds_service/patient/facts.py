@@ -462,14 +462,18 @@ def _is_worded(concept: Concept, measure: Measure) -> bool:
 
 
 def _parts(one: Observation, measure: Measure) -> Iterator[tuple[Concept, object]]:
-    for concept, raw in ((one.code, one.value), *((part.code, part.value) for part in one.components)):
-        keys = concept.keys
-        if (
-            any(key in measure.codes for key in keys)
-            or not any(system in ("loinc", "snomed") for system, _ in keys)
-            and _is_worded(concept, measure)
-        ):
-            yield concept, raw
+    if _tells(one.code, measure):
+        yield one.code, one.value
+    for part in one.components:
+        if _tells(part.code, measure):
+            yield part.code, part.value
+
+
+def _tells(concept: Concept, measure: Measure) -> bool:
+    keys = concept.keys
+    if not measure.codes.isdisjoint(keys):
+        return True
+    return bool(measure.words) and not any(system in ("loinc", "snomed") for system, _ in keys) and _is_worded(concept, measure)
 
 
 def _words_of(raw: object) -> tuple[str, ...]:

@@ -51,6 +51,10 @@ class Measure:
     only_units: tuple[str, ...] = ()
     """Codes shared with another quantity: only values in one of these units are read, others are passed over."""
 
+    def __hash__(self) -> int:
+        """Ids are unique within one knowledge base; hashing every field would cost more than reading a value."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class CodelistEntry:

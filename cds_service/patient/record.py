@@ -116,8 +116,6 @@ class Observation:
     value: Quantity | Concept | str | bool | None = None
     absent_reason: Concept | None = None
     components: tuple[Component, ...] = ()
-    category: tuple[Concept, ...] = ()
-    interpretation: tuple[Concept, ...] = ()
     body_site: Concept | None = None
     notes: tuple[str, ...] = ()
 
