@@ -389,7 +389,8 @@ def _let_the_latest_speak(sessions: list[_Session], knowledge: Knowledge) -> lis
 
 def _same_place(earlier: _Session, later: _Session) -> bool:
     if earlier.found.region is None or later.found.region is None:
-        return False
+        # Codes for hardware removal name no region: what is taken out was put in at an earlier fusion.
+        return later.surgery_type == "HW_REM" and later.found.region is None and earlier.is_fusion
     return regions_touch(earlier.found.region, later.found.region)
 
 
