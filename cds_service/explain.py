@@ -5,7 +5,7 @@ The keys of `explain` that docs name are a contract: they may be added to, never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -13,7 +13,7 @@ from cds_service.cards.card import Card
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
 from cds_service.clinical.operation import Operation
 from cds_service.knowledge.model import Knowledge
-from cds_service.orders.words import exercise_name, lower_first, operation_name, operation_text, weeks_text
+from cds_service.orders.words import exercise_name, operation_name, operation_text, weeks_text
 from cds_service.patient.chart_text import one_line
 from cds_service.patient.finding import Evidence
 
@@ -69,9 +69,9 @@ def explain_text(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = (
         ("Surgeon's instruction", [_fact(one) for one in advice.surgeon_instructions]),
         ("Alerts, worst first", [line for alert in advice.alerts for line in _alert_lines(alert, knowledge)]),
         ("Changed for this patient", [f"{one.rule}: {one.say}" for one in advice.modifiers]),
-        (f"Programme on the card ({len(advice.programme)})", _allowed_lines(advice, advice.programme, knowledge)),
-        (f"Everything that fits ({len(advice.exercises)})", _allowed_lines(advice, advice.exercises, knowledge)),
-        (f"With a therapist only ({len(advice.supervised)})", _allowed_lines(advice, advice.supervised, knowledge)),
+        (f"Programme on the card ({len(advice.programme)})", _allowed_lines(advice.programme, knowledge)),
+        (f"Everything that fits ({len(advice.exercises)})", _allowed_lines(advice.exercises, knowledge)),
+        (f"With a therapist only ({len(advice.supervised)})", _allowed_lines(advice.supervised, knowledge)),
         (f"Withheld ({len(_all_withheld(advice))})", list(_withheld_lines(advice, knowledge))),
         ("Could not be known", [_unknown_line(one) for one in advice.unknown]),
         ("Quality of the record", [f"{one.rule} ({one.severity.value}): {one.because}" for one in advice.data_quality]),
@@ -232,13 +232,12 @@ def _alert_lines(alert: Alert, knowledge: Knowledge) -> Iterable[str]:
     yield f"  source: {'; '.join(named) or 'none'} [{alert.mark}]"
 
 
-def _allowed_lines(advice: Advice, allowed: Iterable[Allowed], knowledge: Knowledge) -> list[str]:
+def _allowed_lines(allowed: Iterable[Allowed], knowledge: Knowledge) -> list[str]:
     """The exercises in blocks of the same reason, the one unlocked first above; each with id, name and dose."""
     lines: list[str] = []
-    reasons = _short_reasons(advice)
     ordered = sorted(allowed, key=lambda one: one.since_week)
     for reason, block in groupby(ordered, key=lambda one: one.because):
-        lines.append(f"{reasons(reason)}:")
+        lines.append(f"{reason}:")
         for one in block:
             care = f"; by {one.caution}" if one.caution else ""
             lines.append(f"  {one.exercise} ({exercise_name(knowledge, one.exercise)}): {one.dose}{care}")
@@ -247,30 +246,14 @@ def _allowed_lines(advice: Advice, allowed: Iterable[Allowed], knowledge: Knowle
 
 def _withheld_lines(advice: Advice, knowledge: Knowledge) -> Iterable[str]:
     """What is withheld in blocks of the same rule and reason: this patient's own reasons, then by week, then for ever."""
-    reasons = _short_reasons(advice)
 
     def place(one: Withheld) -> tuple[bool, bool, int, str, str]:
         return (one.rule == "MATRIX", one.from_week is None, one.from_week or 0, one.rule, one.because)
 
     for (_, _, _, rule, because), block in groupby(sorted(_all_withheld(advice), key=place), key=place):
-        yield f"{reasons(because)} [{rule}]:"
+        yield f"{because} [{rule}]:"
         for one in block:
             yield f"  {one.exercise} ({exercise_name(knowledge, one.exercise)})"
-
-
-def _short_reasons(advice: Advice) -> Callable[[str], str]:
-    """Says "after lumbar fusion" where a reason says the operation in the patient's words."""
-    words = {
-        f"after: {lower_first(plan.protocol.plain_name)}": f"after {lower_first(operation_name(plan.protocol))}"
-        for plan in advice.plans
-    }
-
-    def shorten(because: str) -> str:
-        for plain, short in words.items():
-            because = because.replace(plain, short)
-        return because
-
-    return shorten
 
 
 def _unknown_line(one: Any) -> str:

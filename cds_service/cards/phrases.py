@@ -12,7 +12,7 @@ from cds_service.clinical.advice import Advice, Alert, Unknown
 from cds_service.knowledge.canonical import CARD_TOPICS, topic_system
 from cds_service.knowledge.model import Knowledge, Source
 from cds_service.orders.words import lower_first, with_names
-from cds_service.patient.chart_text import known_line, one_line
+from cds_service.patient.chart_text import known_line, moment_text, one_line
 from cds_service.patient.finding import Evidence
 
 _NON_ADHERENCE = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
@@ -63,14 +63,6 @@ def summary(first: str, *more: str) -> str:
     # A summary is no Markdown and must not be HTML either, for clients that forget to escape it.
     text = _TAG_START.sub("‹", text)
     return text if text.endswith("…") else text + "."
-
-
-def moment_text(recorded: str | None) -> str:
-    """Give a recorded date or time to the minute ("2026-05-20 07:30"), "" where there is none."""
-    if not recorded:
-        return ""
-    shown = one_line(recorded, 40)
-    return f"{shown[:10]} {shown[11:16]}" if len(shown) >= 16 and shown[10] == "T" else shown
 
 
 def fact(evidence: Evidence, beside: str = "") -> str:

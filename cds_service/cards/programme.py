@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from cds_service.cards.card import EXTENSION_KEY, Card
 from cds_service.cards.markdown import fixed, plain, table
 from cds_service.cards.phrases import (
-    alert_text, card_source, could_not_check, draft_line, evidence_as_json, fact, override_reasons, summary,
+    alert_text,
+    card_source,
+    could_not_check,
+    draft_line,
+    evidence_as_json,
+    fact,
+    override_reasons,
+    summary,
 )  # fmt: skip
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
 from cds_service.clinical.operation import Basis
@@ -17,7 +24,13 @@ from cds_service.orders.call import CallFacts
 from cds_service.orders.ids import card_uuid
 from cds_service.orders.offers import Offers, order_refusal, programme_offers
 from cds_service.orders.words import (
-    exercise_name, lower_first, operation_name, operation_text, phase_number, short_exercise_name, weeks_text,
+    exercise_name,
+    lower_first,
+    operation_name,
+    operation_text,
+    phase_number,
+    short_exercise_name,
+    weeks_text,
     with_names,
 )  # fmt: skip
 
@@ -294,7 +307,7 @@ def _never_reason(advice: Advice, knowledge: Knowledge) -> Callable[[Withheld], 
             lower_first(operation_name(protocol))
             for protocol in knowledge.protocols.values()
             if protocol.first_weeks[one.exercise].permission is Permission.NEVER
-            and (protocol.id in named or one.because.endswith(lower_first(protocol.plain_name)))
+            and (protocol.id in named or one.because.endswith(lower_first(operation_name(protocol))))
         ]
         return f"never after {' or '.join(forbidding)}" if forbidding else lower_first(one.because.rstrip("."))
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from cds_service.cards.card import EXTENSION_KEY, SUMMARY_LIMIT, Card
 from cds_service.cards.markdown import plain
 from cds_service.cards.phrases import (
-    alert_text, card_source, cited, could_not_check, draft_line, evidence_as_json, fact, override_reasons, summary,
+    alert_text,
+    card_source,
+    cited,
+    could_not_check,
+    draft_line,
+    evidence_as_json,
+    fact,
+    override_reasons,
+    summary,
 )  # fmt: skip
 from cds_service.clinical.advice import Advice, Alert, Plan
 from cds_service.knowledge.model import EFFECT_ORDER, SEVERITY_ORDER, Effect, Knowledge, Severity

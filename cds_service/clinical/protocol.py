@@ -15,6 +15,7 @@ from cds_service.clinical.operation import Operation
 from cds_service.clinical.safety import Shift
 from cds_service.clinical.timeline import DAYS_A_WEEK
 from cds_service.knowledge.model import Exercise, Knowledge, Permission, Phase, ProgressionTest, Protocol, Restriction
+from cds_service.patient.chart_text import lower_first
 
 MATRIX = "MATRIX"
 UNKNOWN_SPINE = "UNKNOWN_SPINE"
@@ -106,9 +107,9 @@ def _permit(ladder: Ladder, exercise: Exercise) -> Permit | None:
     """Give what one ladder says; None where an old operation, of which only the permanent blocks count, says nothing."""
     operation, protocol = ladder.operation, ladder.protocol
     cell = protocol.first_weeks[exercise.id]
-    name = protocol.plain_name[:1].lower() + protocol.plain_name[1:]
+    name = lower_first(protocol.clinical_name)
     if cell.permission is Permission.NEVER:
-        return Permit(_NEVER, MATRIX, f"never after: {name}")
+        return Permit(_NEVER, MATRIX, f"never after {name}")
     if operation.permanent_blocks_only:
         return None
     if ladder.universal_only == "DQ06":
@@ -125,7 +126,7 @@ def _permit(ladder: Ladder, exercise: Exercise) -> Permit | None:
 def _why_universal(ladder: Ladder) -> str:
     if ladder.protocol.id == UNKNOWN_SPINE:
         return "the kind of operation is not confirmed"
-    return ladder.protocol.plain_name[:1].lower() + ladder.protocol.plain_name[1:]
+    return lower_first(ladder.protocol.clinical_name)
 
 
 def _by_week(ladder: Ladder, exercise: Exercise, permission: Permission, week: int, name: str) -> Permit:
@@ -135,7 +136,7 @@ def _by_week(ladder: Ladder, exercise: Exercise, permission: Permission, week: i
     )
     later = operation.shift_weeks if week or tag_shift else 0  # the effective week never falls below 0
     first_week = week + later + (tag_shift.weeks if tag_shift else 0)
-    because = f"from week {first_week} after: {name}"
+    because = f"from week {first_week} after {name}"
     completed = operation.completed_week or 0
     if completed >= first_week:
         if needs_clearance(exercise, permission):

@@ -19,6 +19,7 @@ from cds_service.knowledge.model import (
     SafetyRule,
     Severity,
 )
+from cds_service.patient.chart_text import moment_text
 from cds_service.patient.facts import Asked, Chart, OperationFacts
 from cds_service.patient.finding import Answer, Finding, QualityEvent
 from cds_service.patient.record import PatientRecord
@@ -192,7 +193,7 @@ def _alert(judgement: Judgement, operations: Sequence[Operation]) -> Alert:
         severity=grade.severity,
         effect=grade.effect,
         removes=grade.removes,
-        because=judgement.finding.because,
+        because=judgement.finding.told_once,
         say=" ".join((fill(grade.say, judgement.finding, operations[judgement.operation]), *judgement.extra)),
         do=grade.do,
         evidence=judgement.finding.evidence,
@@ -206,10 +207,10 @@ def fill(say: str, finding: Finding, operation: Operation) -> str:
     first = next((one for one in finding.evidence if one.value is not None), None)
     first = first or next(iter(finding.evidence), None)
     words = {
-        "because": finding.because,
+        "because": finding.told_once,
         "value": (first.value if first else None) or "not recorded",
-        "when": (first.date if first else None) or "undated",
-        "what": first.what if first else finding.because,
+        "when": (moment_text(first.date) if first else "") or "undated",
+        "what": first.what if first else finding.told_once,
         "day": "not known" if operation.post_op_day is None else str(operation.post_op_day),
         "week": "not known" if operation.completed_week is None else str(operation.completed_week),
     }
@@ -220,7 +221,7 @@ def fill(say: str, finding: Finding, operation: Operation) -> str:
 
 def _shifts(judgements: Iterable[Judgement], index: int) -> tuple[Shift, ...]:
     return tuple(
-        Shift(one.rule.id, one.grade.shift_weeks, one.grade.shift_tags, one.finding.because)
+        Shift(one.rule.id, one.grade.shift_weeks, one.grade.shift_tags, one.finding.told_once)
         for one in judgements
         if one.operation == index and one.grade is not None and one.grade.shift_weeks
     )
@@ -243,7 +244,7 @@ def _unknown(judgement: Judgement) -> Iterable[Unknown]:
     if not worse:
         return
     asked = [pair for pair in worse if pair[0].unknown_matters] or worse
-    because = "; ".join(dict.fromkeys(finding.because for _, finding in worse))
+    because = "; ".join(dict.fromkeys(part for _, finding in worse for part in finding.because.split("; ")))
     missing = {name for _, finding in worse for name in finding.missing}
     group = next((kind for kind in _WHOLE_KINDS if kind in missing), rule.unknown_group)
     whole = judgement.grade is None and asked[0][0].unknown_matters
@@ -260,7 +261,7 @@ def _is_worse(grade: Grade, speaking: Grade | None) -> bool:
 def _trace(judgement: Judgement) -> Trace:
     finding = judgement.finding
     answer = finding.answer if judgement.grade is not None or not judgement.open_grades else Answer.UNKNOWN
-    return Trace(judgement.rule.id, answer.value, finding.because, finding.evidence)
+    return Trace(judgement.rule.id, answer.value, finding.told_once, finding.evidence)
 
 
 def data_quality_of(safety: Safety, record: PatientRecord, knowledge: Knowledge) -> tuple[DataQuality, ...]:

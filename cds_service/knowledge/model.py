@@ -6,9 +6,10 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
+from cds_service.patient.chart_text import one_line
 from cds_service.patient.known import Codelist, Known, Measure
 
 
@@ -230,6 +231,13 @@ class Setting:
     say: str
 
 
+@lru_cache(maxsize=256)
+def _without_footnotes(name: str) -> str:
+    for stop in (":", " (", ";", ",", " / ", " for ", " without ", " that "):
+        name = name.split(stop)[0]
+    return one_line(name, 60)
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """Everything one surgery type's file says."""
@@ -264,6 +272,12 @@ class Protocol:
     defer: tuple[str, ...] = ()
     """Decisions the service leaves to the surgeon for this operation."""
     topic_term: str | None = None
+
+    @property
+    def clinical_name(self) -> str:
+        """What clinicians call the operation, short: *name* without its footnotes ("Lumbar fusion: PLF, PLIF ..." ->
+        "Lumbar fusion")."""
+        return _without_footnotes(self.name)
 
     def phase_at(self, week: int) -> Phase | None:
         return next((phase for phase in self.phases if phase.covers(week)), None)

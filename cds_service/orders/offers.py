@@ -11,14 +11,29 @@ from dataclasses import dataclass
 
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan
 from cds_service.knowledge.canonical import (
-    CONSULT_SURGEON, FOLLOW_UP, HOME_PROGRAMME, REFER_PHYSIOTHERAPY, URGENT_EVALUATION, protocol_url, request_url,
+    CONSULT_SURGEON,
+    FOLLOW_UP,
+    HOME_PROGRAMME,
+    REFER_PHYSIOTHERAPY,
+    URGENT_EVALUATION,
+    protocol_url,
+    request_url,
 )  # fmt: skip
 from cds_service.knowledge.model import ActivityTarget, Effect, Knowledge, Severity
 from cds_service.orders.call import CallFacts
 from cds_service.orders.existing import Existing, find_existing, find_goal, running_programmes
 from cds_service.orders.ids import part_id
 from cds_service.orders.shapes import (
-    EXERCISE_THERAPY, ICD10CM, SNOMED, Resource, care_plan, concept, goal, goal_target, moment, period,
+    EXERCISE_THERAPY,
+    ICD10CM,
+    SNOMED,
+    Resource,
+    care_plan,
+    concept,
+    goal,
+    goal_target,
+    moment,
+    period,
     service_request,
 )  # fmt: skip
 from cds_service.orders.suggestion import Action, Suggestion

@@ -8,21 +8,14 @@ from functools import lru_cache
 from cds_service.clinical.advice import Plan
 from cds_service.clinical.operation import Operation
 from cds_service.knowledge.model import Knowledge, Phase, Protocol
-from cds_service.patient.chart_text import known_line, one_line
+from cds_service.patient.chart_text import known_line, lower_first, one_line
 
 _PROTOCOL_ID = re.compile(r"\b[A-Z]{2,8}_[A-Z]{2,8}\b")
 
 
 def operation_name(protocol: Protocol) -> str:
     """Give the protocol's name without its footnotes ("Lumbar fusion: PLF, PLIF ..." -> "Lumbar fusion")."""
-    return _short_name(protocol.name)
-
-
-@lru_cache(maxsize=256)
-def _short_name(name: str) -> str:
-    for stop in (":", " (", ";", ",", " / ", " for ", " without ", " that "):
-        name = name.split(stop)[0]
-    return one_line(name, 60)
+    return protocol.clinical_name
 
 
 def levels_text(operation: Operation) -> str:
@@ -57,11 +50,6 @@ def operation_text(plan: Plan) -> str:
     """Give "Lumbar fusion L4-L5"."""
     levels = levels_text(plan.operation)
     return operation_name(plan.protocol) + (f" {levels}" if levels else "")
-
-
-def lower_first(text: str) -> str:
-    """Give *text* with a small first letter, unless it begins with an abbreviation."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def weeks_text(phase: Phase) -> str:

@@ -22,6 +22,19 @@ def one_line(text: str | None, limit: int = 160) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def lower_first(text: str) -> str:
+    """Give *text* with a small first letter, unless it begins with an abbreviation."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def moment_text(recorded: str | None) -> str:
+    """Give a recorded date or time to the minute, in its own zone ("2026-05-20 07:30"); "" where there is none."""
+    if not recorded:
+        return ""
+    shown = one_line(recorded, 40)
+    return f"{shown[:10]} {shown[11:16]}" if len(shown) >= 16 and shown[10] == "T" else shown
+
+
 @lru_cache(maxsize=4096)
 def known_line(text: str, limit: int = 160) -> str:
     """Give `one_line` of a text of our own knowledge, worked out once.  Never for chart text: a cache outlives a call."""

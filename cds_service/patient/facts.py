@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from cds_service.patient.chart_text import moment_text
 from cds_service.patient.codes import CodeKey
 from cds_service.patient.finding import Evidence, QualityEvent
 from cds_service.patient.known import Known, Measure, is_text_only
@@ -163,7 +164,7 @@ class Chart:
                 if isinstance(amount, Ignored):
                     faulty.append(QualityEvent("DQ09", measure.id, amount.reason, evidence))
                 elif self.is_future(one.when):
-                    text = f"{measure.name} is dated after the day asked about ({evidence.date})"
+                    text = f"{measure.name} is dated after the day asked about ({moment_text(evidence.date)})"
                     future.append(QualityEvent("DQ10", measure.id, text, evidence))
                 else:
                     values.append(Value(amount, one.when, evidence))
@@ -420,11 +421,11 @@ class Asked:
             if newest.when is None or newest.when.latest is None:
                 text = f"{measure.name} has no date, so nobody can tell whether it still holds; measure again"
             else:
-                text = f"{measure.name} of {newest.evidence.date} is older than {duration(hours)}; measure again"
+                text = f"{measure.name} of {moment_text(newest.evidence.date)} is older than {duration(hours)}; measure again"
             return [QualityEvent("DQ11", measure.id, text, newest.evidence)]
         if series.values:
             newest = series.values[0]
-            text = f"{measure.name} of {newest.evidence.date} was taken before the operation"
+            text = f"{measure.name} of {moment_text(newest.evidence.date)} was taken before the operation"
             return [QualityEvent("DQ10", measure.id, text, newest.evidence)]
         return []
 

@@ -52,6 +52,11 @@ class Finding:
     missing: tuple[str, ...] = ()
 
     @property
+    def told_once(self) -> str:
+        """The reason without the parts that questions put together say twice."""
+        return "; ".join(dict.fromkeys(self.because.split("; "))) if "; " in self.because else self.because
+
+    @property
     def is_met(self) -> bool:
         return self.answer is Answer.MET
 

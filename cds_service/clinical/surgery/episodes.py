@@ -11,11 +11,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from cds_service.clinical.operation import (
-    Assertion, Basis, DataQuality, Operation, Reading, SetAside, Surgical,
+    Assertion,
+    Basis,
+    DataQuality,
+    Operation,
+    Reading,
+    SetAside,
+    Surgical,
 )  # fmt: skip
 from cds_service.clinical.surgery.classify import read_procedure
 from cds_service.clinical.surgery.merge import (
-    UNKNOWN_SPINE, Conclusion, conclude, regions_join, regions_touch, union_of,
+    UNKNOWN_SPINE,
+    Conclusion,
+    conclude,
+    regions_join,
+    regions_touch,
+    union_of,
 )  # fmt: skip
 from cds_service.clinical.surgery.tumour import find_spinal_tumour
 from cds_service.knowledge.model import Knowledge, Severity

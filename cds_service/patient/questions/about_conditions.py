@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from cds_service.patient.chart_text import moment_text
 from cds_service.patient.facts import Asked, Mention
 from cds_service.patient.finding import Answer, Finding
 from cds_service.patient.known import Codelist
@@ -107,7 +108,7 @@ def _before(when: When | None, day: date) -> bool:
 def _say(mention: Mention) -> str:
     evidence = mention.evidence
     code = f" ({evidence.code})" if evidence.code else " (written as text)" if mention.is_text_only else ""
-    since = f", {evidence.date}" if evidence.date else ", undated"
+    since = f", {moment_text(evidence.date)}" if evidence.date else ", undated"
     return f"{evidence.what}{code}{since}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cds_service.patient.chart_text import moment_text
 from cds_service.patient.facts import Asked, Fresh, Value
 from cds_service.patient.finding import Answer, Evidence, Finding, QualityEvent
 from cds_service.patient.known import Measure
@@ -41,13 +42,18 @@ def say_value(value: Value, measure: Measure) -> str:
     """Write a value with its unit and time, as a person would."""
     amount, unit = value.amount, measure.shown_unit or ("" if measure.unit == "1" else measure.unit)
     if amount.is_exact:
-        number = f"{amount.low:g}"
+        number = _number(amount.low)
     elif amount.low == float("-inf"):
-        number = f"{'under' if amount.high_open else 'at most'} {amount.high:g}"
+        number = f"{'under' if amount.high_open else 'at most'} {_number(amount.high)}"
     else:
-        number = f"{'over' if amount.low_open else 'at least'} {amount.low:g}"
+        number = f"{'over' if amount.low_open else 'at least'} {_number(amount.low)}"
     said = f"{measure.name} {number}{' ' + unit if unit else ''}"
-    return f"{said} ({value.evidence.date})" if value.evidence.date else said
+    return f"{said} ({moment_text(value.evidence.date)})" if value.evidence.date else said
+
+
+def _number(value: float) -> str:
+    """Write a number with at most two decimals: a converted one (101.5 degF are 38.6111 Cel) is no more exact than that."""
+    return f"{round(value, 2):.12g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +254,7 @@ class Trend:
             if len(chain) < self.sessions and _is_older(value, chain[-1]):
                 chain.append(value)
         evidence: tuple[Evidence, ...] = tuple(value.evidence for value in chain)
-        said = f"{self.measure.name} " + ", then ".join(f"{value.amount.low:g}" for value in reversed(chain))
+        said = f"{self.measure.name} " + ", then ".join(_number(value.amount.low) for value in reversed(chain))
         steps = [now.amount.low - before.amount.low for now, before in zip(chain, chain[1:], strict=False)]
         if any((step >= 0 if self.falls else step <= 0) for step in steps):
             return Finding(Answer.NOT_MET, said, evidence, fresh.events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from cds_service.clinical.operation import Basis, DataQuality
 from cds_service.knowledge.model import Effect, Severity
 from cds_service.patient.finding import Evidence
 from cds_service.patient.record import Concept, Order, PatientRecord, Procedure
-from tests.builders import CARDS, TODAY, PatientBuilder, a_concept, a_day, a_patient, knowledge
+from tests.builders import CARDS, TODAY, PatientBuilder, a_concept, a_day, a_moment, a_patient, knowledge
 
 SHARED = Path(os.environ.get("SPINE_CDS_SHARED", CARDS.parent.parent / "shared"))
 UNIVERSAL = {exercise.id for exercise in knowledge().exercises.values() if exercise.universal}
@@ -289,7 +289,7 @@ def test_the_later_day_decides_when_both_operations_say_not_yet() -> None:
     advice = a_patient().after("LUM_DISC", weeks=2).after("CRV_ACDF", weeks=10).advice()
 
     held = _held(advice, "sit_up_crunch")
-    assert (held.from_week, "neck" in held.because) == (26, True)
+    assert (held.from_week, held.because) == (26, "from week 26 after anterior cervical discectomy and fusion")
 
 
 def test_what_an_old_fusion_forbids_stays_forbidden() -> None:
@@ -553,3 +553,14 @@ def test_no_exercise_left_means_nothing_to_order() -> None:
     none_left = replace(everything, exercises={"jogging": everything.exercises["jogging"]})
 
     assert patient.advice(none_left).order_refusal == "no exercise fits today"
+
+
+def test_reasons_say_nothing_twice_and_give_times_as_people_write_them() -> None:
+    moment = datetime(2026, 5, 20, 6, 40, tzinfo=UTC)
+    patient = a_patient().after("LUM_FUS", weeks=7).has("icd10cm", "T81.41XA", "Superficial infection", days_ago=1)
+    advice = patient.measured("temperature", 101.5, "[degF]", when=a_moment(moment)).advice()
+
+    because = {alert.rule: alert.because for alert in advice.alerts}
+    assert because["RF10"].endswith("temperature 38.61 °C (2026-05-20 06:40)")
+    parts = because["RF08"].split("; ")
+    assert len(parts) == len(set(parts))

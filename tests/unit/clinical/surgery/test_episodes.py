@@ -186,6 +186,15 @@ def test_hardware_removal_after_an_old_fusion_keeps_its_blocks(knowledge) -> Non
     assert (removal.surgery_type, removal.permanent_blocks_only) == ("HW_REM", False)
 
 
+def test_hardware_removal_that_names_no_region_is_read_as_of_the_old_fusion(knowledge) -> None:
+    surgical = found(knowledge, done("22612", when="2024-06-01"), done("22852", when="2026-02-01"))
+
+    assert [(one.surgery_type, one.permanent_blocks_only) for one in surgical.operations] == [
+        ("LUM_FUS", True),
+        ("HW_REM", False),
+    ]
+
+
 def test_hardware_removal_soon_after_a_fusion_keeps_the_whole_fusion(knowledge) -> None:
     surgical = found(knowledge, done("22612", when="2025-12-01"), done("0SP004Z", when="2026-02-01"))
 
