@@ -16,6 +16,7 @@ from cds_service.knowledge.model import Knowledge
 from cds_service.orders.words import exercise_name, operation_name, operation_text, weeks_text
 from cds_service.patient.chart_text import one_line
 from cds_service.patient.finding import Evidence
+from cds_service.patient.record import Unreadable
 
 
 def explain(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = ()) -> dict[str, Any]:
@@ -53,6 +54,10 @@ def explain(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = ()) ->
         "localProtocols": list(advice.local_protocols),
         "orderRefusal": advice.order_refusal,
         "draftKnowledge": advice.draft_knowledge,
+        "unread": [
+            {"where": one.where, "resourceType": one.resource_type, "what": one.what} for one in advice.unread
+        ],
+        "gaps": [{"kind": kind, "because": because} for kind, because in advice.gaps],
         "trace": [
             {"rule": one.rule, "answer": one.answer, "because": one.because, "evidence": _evidence(one.evidence)}
             for one in advice.trace
@@ -75,6 +80,7 @@ def explain_text(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = (
         (f"Withheld ({len(_all_withheld(advice))})", list(_withheld_lines(advice, knowledge))),
         ("Could not be known", [_unknown_line(one) for one in advice.unknown]),
         ("Quality of the record", [f"{one.rule} ({one.severity.value}): {one.because}" for one in advice.data_quality]),
+        ("Could not be read", [*(_unread_line(one) for one in advice.unread), *(f"{kind}: {why}" for kind, why in advice.gaps)]),
         ("Orders", [f"no programme as an order: {advice.order_refusal}"] if advice.order_refusal else []),
         ("Rules that stayed silent", [f"{one.rule} {one.answer}: {one.because}" for one in advice.trace]),
         ("Cards", [line for card in cards for line in _card_lines(card)] or ["none: there is nothing to say"]),
@@ -254,6 +260,10 @@ def _withheld_lines(advice: Advice, knowledge: Knowledge) -> Iterable[str]:
         yield f"{because} [{rule}]:"
         for one in block:
             yield f"  {one.exercise} ({exercise_name(knowledge, one.exercise)})"
+
+
+def _unread_line(one: Unreadable) -> str:
+    return f"{one.resource_type or 'resource of unknown type'} at {one.where or 'the top'}: {one.what}"
 
 
 def _unknown_line(one: Any) -> str:

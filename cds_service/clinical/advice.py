@@ -8,6 +8,7 @@ from datetime import date
 from cds_service.clinical.operation import DataQuality, Operation
 from cds_service.knowledge.model import Effect, Phase, ProgressionTest, Protocol, Restriction, Severity
 from cds_service.patient.finding import Evidence
+from cds_service.patient.record import Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +124,9 @@ class Advice:
     local_protocols: tuple[str, ...] = ()
     no_progression: bool = False
     """True where an alert holds the patient at today's load: no increase, no text about the next phase."""
+    unread: tuple[Unreadable, ...] = ()
+    """What of this patient's chart could not be read and could have changed the answer."""
+    gaps: tuple[tuple[str, str], ...] = ()
+    """Kinds of data that could not be had, or not to their end: (kind, reason)."""
+    may_hide_an_operation: bool = False
+    """True where no operation was found, and procedures could not be read or not be had to their end."""

@@ -34,12 +34,18 @@ from cds_service.clinical.timeline import place
 from cds_service.knowledge.model import Effect, Exercise, Grade, Knowledge
 from cds_service.patient.facts import Chart
 from cds_service.patient.finding import Evidence
-from cds_service.patient.record import Order, PatientRecord
+from cds_service.patient.record import Order, PatientRecord, Unreadable
 
 NOT_ALONE = "not_alone"
 INSTRUCTIONS = "activity_instructions"
 """The codelist (words only) by which an instruction of the surgeon is recognised in an order's notes."""
 _LIVE_ORDERS = frozenset({"active", "on-hold", "completed", "unknown", None})
+_MATTERING = frozenset(
+    {"Patient", "Procedure", "Observation", "Condition", "MedicationRequest", "MedicationStatement", "Bundle"}
+)
+_OTHER_KINDS = (
+    "patient", "observations", "conditions", "medications", "serviceRequests", "carePlans", "goals", "appointments",
+)  # fmt: skip
 _INSTRUCTING = frozenset({"ServiceRequest", "CarePlan"})
 
 
@@ -57,7 +63,7 @@ def advise_after(
     """Say what fits *record* once its operations are known."""
     current = tuple(one for one in surgical.operations if not one.permanent_blocks_only)
     if not current:
-        return _nothing_to_say(surgical, knowledge, on)
+        return _nothing_to_say(surgical, record, knowledge, on)
     chart = Chart(record, knowledge.known, on, at)
     safety = judge(chart, current, knowledge)
     modifiers, lowest_dose = modifiers_of(chart, current, knowledge)
@@ -89,17 +95,37 @@ def advise_after(
         surgeon_instructions=_surgeon_instructions(record, knowledge, chart),
         local_protocols=_local_protocols(knowledge, plans, safety.alerts),
         no_progression=safety.no_progression,
+        unread=unread_of(record),
+        gaps=record.gaps,
     )
 
 
-def _nothing_to_say(surgical: Surgical, knowledge: Knowledge, on: date) -> Advice:
-    """No spine operation that was done: no list, no alert, no card."""
+def _nothing_to_say(surgical: Surgical, record: PatientRecord, knowledge: Knowledge, on: date) -> Advice:
+    """No spine operation that was done: no list, no alert, and no card unless what could not be read may hide one."""
+    unread = unread_of(record)
     return Advice(
         on=on, knowledge_version=knowledge.version, relevant=False, operations=(), plans=(), effect=None, exercises=(),
         supervised=(), clearance=(), withheld=(), programme=(), alerts=(), unknown=(),
         data_quality=surgical.data_quality, modifiers=(), trace=(), draft_knowledge=knowledge.is_draft,
-        order_refusal=None,
+        order_refusal=None, unread=unread, gaps=record.gaps,
+        may_hide_an_operation=not record.has_whole("procedures") or any(map(_may_be_a_procedure, unread)),
     )  # fmt: skip
+
+
+def unread_of(record: PatientRecord) -> tuple[Unreadable, ...]:
+    """Give what was left out of *record* because it could not be read, and could have mattered here."""
+    return tuple(
+        one
+        for one in record.unreadable
+        if one.skipped and not one.of_somebody_else and (one.resource_type is None or one.resource_type in _MATTERING)
+    )
+
+
+def _may_be_a_procedure(one: Unreadable) -> bool:
+    """An entry without a type may be anything, unless it stood among data of another kind."""
+    if one.resource_type is not None:
+        return one.resource_type == "Procedure"
+    return not any(kind in one.where for kind in _OTHER_KINDS)
 
 
 def _ladders(surgical: Surgical, safety: Safety, knowledge: Knowledge) -> tuple[Ladder, ...]:

@@ -78,7 +78,7 @@ class Inbox:
             if chosen is None and wanted:
                 chosen = one
             else:
-                self.say(one.place, "Patient", "another patient; left out")
+                self.say(one.place, "Patient", "another patient; left out", of_somebody_else=True)
         if chosen is None:
             self._learn_from_subjects()
             return None
@@ -95,7 +95,7 @@ class Inbox:
             if self._is_ours(self._subject(one.resource, one.place)):
                 kept.append(one)
             else:
-                self.say(one.place, kind.__name__, "of another patient; left out")
+                self.say(one.place, kind.__name__, "of another patient; left out", of_somebody_else=True)
         return kept
 
     def own_observations(self, zone: tzinfo) -> LazyObservations:
@@ -127,9 +127,11 @@ class Inbox:
         held = (one for kind in LOOKED_UP for one in self._found.get(kind, ()))
         return next((one.resource for one in held if target in one.names or target.endswith(f"/{one.reference}")), None)
 
-    def say(self, where: str, kind: str | None, what: str, skipped: bool = True) -> None:
+    def say(
+        self, where: str, kind: str | None, what: str, skipped: bool = True, of_somebody_else: bool = False
+    ) -> None:
         """Note what could not be read; *skipped* tells that the whole resource was left out."""
-        self.unreadable.append(Unreadable(where, kind, what, skipped))
+        self.unreadable.append(Unreadable(where, kind, what, skipped, of_somebody_else))
 
     def leave_out(self, one: Found, kind: str, faults: Faults) -> None:
         """Note the fields of a resource that were left out because nothing of them could be understood."""
@@ -164,7 +166,7 @@ class Inbox:
         for number, entry in enumerate(entries):
             if entry.resource.subject.reference in strangers:  # type: ignore[union-attr]
                 place = page.place(numbers[number] if numbers is not None else number)
-                self.say(place, "Observation", "of another patient; left out")
+                self.say(place, "Observation", "of another patient; left out", of_somebody_else=True)
             else:
                 kept.append(number)
         return [entries[number] for number in kept], [numbers[number] if numbers is not None else number for number in kept]

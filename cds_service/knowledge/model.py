@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from cds_service.patient.chart_text import one_line
 from cds_service.patient.known import Codelist, Known, Measure
 
-
 Answered = TypeVar("Answered")
 
 _WORKED_OUT_MOST = 4096

@@ -182,13 +182,15 @@ class Patient:
 class Unreadable:
     """Something that could not be read: where it stood, its type if known, and what was wrong. No value of it.
 
-    *skipped* is False where the resource itself was read and only the named field was left out.
+    *skipped* is False where the resource itself was read and only the named field was left out. *of_somebody_else*: it
+    could be read and is another patient's.
     """
 
     where: str
     resource_type: str | None
     what: str
     skipped: bool = True
+    of_somebody_else: bool = False
 
 
 _STANDARD = frozenset({"loinc", "snomed"})
@@ -236,7 +238,8 @@ def _sort_moment(when: When | None) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class PatientRecord:
-    """One patient. A kind of data that could not be had is None and named in *gaps* (kind, reason in words)."""
+    """One patient. A kind of data that could not be had is None and named in *gaps* (kind, reason in words); a kind that
+    is named there and is not None is incomplete: more exists than could be read."""
 
     patient: Patient | None = None
     procedures: tuple[Procedure, ...] | None = None
@@ -247,3 +250,9 @@ class PatientRecord:
     appointments: tuple[Order, ...] | None = None
     gaps: tuple[tuple[str, str], ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+
+    def has_whole(self, kind: str) -> bool:
+        """Tell whether *kind* (`conditions`, `medications` ...) could be had to its end: only then does silence say no."""
+        if getattr(self, kind) is None:
+            return False
+        return not self.gaps or all(kind != gap for gap, _ in self.gaps)

@@ -130,7 +130,7 @@ def _no_card(told: Told, wanted: bool) -> Iterable[str]:
 
 
 def _texts(told: Told) -> str:
-    return "\n".join(f"{one['summary']}\n{one['detail']}" for one in told["cards"]).replace("\\", "")
+    return "\n".join(f"{one['summary']}\n{one['detail']}" for one in told["cards"]).replace("\\", "").replace("**", "")
 
 
 def _card_says(told: Told, wanted: list[str]) -> Iterable[str]:

@@ -25,7 +25,7 @@ EXPECTATIONS = frozenset({
     "card_silent_on", "order", "only", "why", "limits", "restrictions_gone", "next_test", "instruction", "quiet",
     "date_taken", "unread", "gaps",
 })  # fmt: skip
-_STORY = frozenset({"story", "from", "on", "at", "patient", "expect", "variants", "missing", "days", "weeks", *DATA})
+_STORY = frozenset({"story", "from", "on", "at", "patient", "expect", "variants", "missing", "incomplete", "days", "weeks", *DATA})
 
 
 class _Loader(yaml.SafeLoader):

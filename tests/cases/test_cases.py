@@ -32,11 +32,10 @@ def _knowledge() -> Knowledge:
 def told(story: Story) -> Mapping[str, Any]:
     """What `spine-cds explain --json` says of the story."""
     on, at = story.told["on"], story.told["at"]
-    missing = story.told.get("missing") or ()
-    record = replace(
-        read_bundle(bundle_of(story.told)),
-        **dict.fromkeys(missing), gaps=tuple((kind, "the server did not answer") for kind in missing),
-    )  # fmt: skip
+    missing, incomplete = story.told.get("missing") or (), story.told.get("incomplete") or ()
+    gaps = [(kind, "the server did not answer") for kind in missing]
+    gaps += [(kind, "not complete, more pages exist; the server did not answer") for kind in incomplete]
+    record = replace(read_bundle(bundle_of(story.told)), **dict.fromkeys(missing), gaps=tuple(gaps))
     advice = advise(record, _knowledge(), on, at)
     call = CallFacts(
         hook="patient-view", patient_id="p", at=at or datetime.combine(on, time(12), UTC),

@@ -13,7 +13,9 @@ from cds_service.patient.questions.arguments import Arguments, Condition
 from cds_service.patient.record import When
 
 NO_PROBLEM_LIST = "the problem list could not be had"
+PART_OF_PROBLEM_LIST = "the problem list could not be read to its end"
 NO_MEDICINES = "the list of medicines could not be had"
+PART_OF_MEDICINES = "the list of medicines could not be read to its end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,16 @@ class HasCondition:
     needs: frozenset[str] = frozenset({"conditions", "observations"})
     _absent: Finding = field(init=False, compare=False)
     _unasked: Finding = field(init=False, compare=False)
+    _incomplete: Finding = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         name = self.codelist.name or self.codelist.id
         object.__setattr__(self, "_absent", Finding(Answer.NOT_MET, f"{name}: not recorded"))
         object.__setattr__(
             self, "_unasked", Finding(Answer.UNKNOWN, f"{name}: {NO_PROBLEM_LIST}", missing=("problem list",))
+        )
+        object.__setattr__(
+            self, "_incomplete", Finding(Answer.UNKNOWN, f"{name}: {PART_OF_PROBLEM_LIST}", missing=("problem list",))
         )
 
     def ask(self, asked: Asked) -> Finding:
@@ -56,7 +62,9 @@ class HasCondition:
             open_answers.append(finding)
         if open_answers:
             return open_answers[0]
-        return self._absent if asked.record.conditions is not None else self._unasked
+        if asked.record.has_whole("conditions"):
+            return self._absent
+        return self._unasked if asked.record.conditions is None else self._incomplete
 
     def _judge(self, mention: Mention, asked: Asked) -> tuple[Answer, str]:
         if self.active and not mention.is_active or not self._is_there(mention):
@@ -124,8 +132,9 @@ class HasMedication:
         drugs = asked.chart.drugs(self.codelist.id)
         if drugs:
             return Finding(Answer.MET, "takes " + ", ".join(evidence.what for evidence in drugs), drugs)
-        if asked.record.medications is None:
-            return Finding(Answer.UNKNOWN, f"{name}: {NO_MEDICINES}", missing=("medicines",))
+        if not asked.record.has_whole("medications"):
+            why = NO_MEDICINES if asked.record.medications is None else PART_OF_MEDICINES
+            return Finding(Answer.UNKNOWN, f"{name}: {why}", missing=("medicines",))
         return Finding(Answer.NOT_MET, f"{name}: not recorded")
 
 
