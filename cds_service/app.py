@@ -17,6 +17,8 @@ from flask import Flask
 from cds_service import __version__, metrics
 from cds_service.audit import AuditTrail
 from cds_service.cards.phrases import override_reasons
+from cds_service.handout.page import render_sheet
+from cds_service.handout.sheet import make_sheet
 from cds_service.hooks import ALL_HOOKS
 from cds_service.intake.fhir_server import FhirClient
 from cds_service.knowledge.canonical import CARD_TOPICS
@@ -33,6 +35,7 @@ from cds_service.tracing import Tracing, configure_tracing, require_tracing
 from cds_service.web.cors import is_loopback_origin, register_cors
 from cds_service.web.feedback import feedback_blueprint
 from cds_service.web.guard import OPEN_ROUTES, Authenticator, register_guard
+from cds_service.web.handout import handout_blueprint
 from cds_service.web.operations import operations_blueprint
 from cds_service.web.problems import QuietFlask, register_problems
 from cds_service.web.request_log import configure_logging, register_request_log
@@ -93,9 +96,16 @@ def create_app(
     )
     app.register_blueprint(feedback_blueprint(ALL_HOOKS, store, now, settings.shared_service_id))
     app.register_blueprint(operations_blueprint(store, _versions(settings, knowledge)))
+    app.register_blueprint(handout_blueprint(functools.partial(_sheet_page, knowledge)))
     if settings.shows_workbench:
         app.register_blueprint(workbench_blueprint(_FIXTURES))
     return app
+
+
+def _sheet_page(
+    knowledge: Knowledge, surgery: str, week: int, exercises: tuple[str, ...] | None, language: str, style_url: str
+) -> str:
+    return render_sheet(make_sheet(knowledge, surgery, week, exercises, language), knowledge, style_url)
 
 
 def settle_memory() -> None:

@@ -212,7 +212,8 @@ class Tracer:
         every_rule = " ".join(" ".join(str(value) for value in row.values()) for row in self.dossier.rules.values())
         for path in sorted(self.cards.rglob("*.yaml")):
             file = path.relative_to(self.cards).as_posix()
-            if file.startswith(("protocols/", "words/")) or file in ("tags.yaml", "figures.yaml"):
+            # The loader holds every number of the patient sheet against the protocols and the catalogue.
+            if file.startswith(("protocols/", "words/", "handout/")) or file in ("tags.yaml", "figures.yaml"):
                 continue
             body = yaml.safe_load(path.read_text(encoding="utf-8"))
             for place, text in leaves(body):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import urlencode
 
 from cds_service.cards.card import EXTENSION_KEY, Card
 from cds_service.cards.markdown import fixed, plain, table
@@ -19,8 +20,9 @@ from cds_service.cards.phrases import (
 )  # fmt: skip
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
 from cds_service.clinical.operation import Basis
+from cds_service.clinical.take_home import take_home
 from cds_service.knowledge.model import Effect, Knowledge, Permission, Severity
-from cds_service.orders.call import CallFacts
+from cds_service.orders.call import CallFacts, Link
 from cds_service.orders.ids import card_uuid
 from cds_service.orders.offers import Offers, order_refusal, programme_offers
 from cds_service.orders.words import (
@@ -35,6 +37,7 @@ from cds_service.orders.words import (
 )  # fmt: skip
 
 KIND = "exercise-programme"
+SHEET_LABEL = "Patient sheet"
 MATRIX = "MATRIX"
 """Stands where a rule id would: the protocol's own weeks."""
 
@@ -68,7 +71,7 @@ def programme_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases
         override_reasons=override_reasons(KIND),
         suggestions=offers.suggestions,
         selection_behavior="at-most-one" if offers.suggestions else None,
-        links=call.links,
+        links=(*call.links, *_sheet_link(advice, knowledge, call)),
         extension={
             EXTENSION_KEY: {
                 "kind": KIND,
@@ -78,6 +81,25 @@ def programme_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases
             }
         },
     )
+
+
+def _sheet_link(advice: Advice, knowledge: Knowledge, call: CallFacts) -> tuple[Link, ...]:
+    """The programme as a page for the patient; its address tells the type, the week and the exercises, nothing else."""
+    languages = knowledge.sheets.languages
+    printed = take_home(advice)
+    if printed is None or not languages:
+        return ()
+    spoken = call.language.partition("-")[0].lower()
+    query = urlencode(
+        {
+            "surgery": printed.surgery_type,
+            "week": printed.week,
+            "exercises": ",".join(printed.exercises),
+            "language": spoken if spoken in languages else next(iter(languages)),
+        },
+        safe=",",
+    )
+    return (Link(SHEET_LABEL, f"{call.service_base_url}/handout?{query}"),)
 
 
 def _carrying(plans: tuple[Plan, ...]) -> list[str]:

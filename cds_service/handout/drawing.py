@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from markupsafe import escape
 
 WIDTH, GROUND = 320, 196
-VIEW_BOX = "4 -26 312 246"
+PROPORTION, MARGIN, SMALLEST_WIDTH, FOCUS_WIDTH = 0.76, 12, 190, 130
+"""Height to width of a picture; space around what is drawn; the closest look at a body, and at a head."""
 LENGTHS = {"trunk": 60.0, "neck": 9.0, "head": 11.0, "upper": 31.0, "fore": 29.0, "thigh": 44.0, "shin": 42.0, "foot": 15.0}
 DARK, LIGHT, PROP, MOVE = "#1f3d46", "#b9c7cb", "#8a9aa0", "#c2571a"
 SHOULDER_HALF, HIP_HALF = 20.0, 11.0
@@ -263,6 +265,28 @@ def _props(names: list[str], body: Body, start: Body | None) -> list[str]:
     return drawn
 
 
+_POINT = re.compile(r"(-?\d+\.\d) (-?\d+\.\d)")
+_CENTRE = re.compile(r'cx="(-?[\d.]+)" cy="(-?[\d.]+)" r="([\d.]+)"')
+
+
+def _frame(parts: list[str], end: Body, figure: Mapping[str, Any]) -> str:
+    """Give the viewBox: all that is drawn with a margin, or head and shoulders; always in the same proportion."""
+    if figure.get("focus") == "head":
+        x, y = end.joints["neck"]
+        width = FOCUS_WIDTH
+        return f"{x - width / 2:.0f} {y - width * PROPORTION * 0.52:.0f} {width:.0f} {width * PROPORTION:.0f}"
+    drawn = "".join(parts)
+    points = [(float(x), float(y)) for x, y in _POINT.findall(drawn)]
+    for x, y, radius in _CENTRE.findall(drawn):
+        reach = float(radius) + 2
+        points += [(float(x) - reach, float(y) - reach), (float(x) + reach, float(y) + reach)]
+    left, right = min(x for x, _ in points) - MARGIN, max(x for x, _ in points) + MARGIN
+    top, bottom = min(y for _, y in points) - MARGIN, max(max(y for _, y in points) + MARGIN, GROUND + MARGIN)
+    width = max(right - left, (bottom - top) / PROPORTION, SMALLEST_WIDTH)
+    height = width * PROPORTION
+    return f"{(left + right - width) / 2:.0f} {bottom - height:.0f} {width:.0f} {height:.0f}"
+
+
 def draw(figure: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]], title: str) -> str:
     """Draw one exercise as an SVG. *figure* is its entry in cards/figures.yaml, *title* its name for readers."""
     view = figure.get("view", "side")
@@ -271,8 +295,9 @@ def draw(figure: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]], ti
     end = build(full["to"])
     start = _held(build(full["from"]), end, _fixed_joint(full)) if "from" in full else None
     parts = _props(list(figure.get("props", ())), end, start)
+    ground: list[str] = []
     if "mat" not in figure.get("props", ()):
-        parts.insert(0, _line([(20, GROUND + 2), (WIDTH - 20, GROUND + 2)], "#d5dee1", 2))
+        ground.append(f'<path d="M-200 {GROUND + 2} H600" stroke="#d5dee1" stroke-width="2"/>')
     if start is not None:
         parts += _figure(start, view, LIGHT, LIGHT)
     parts += _figure(end, view, DARK, "#5d7a83")
@@ -287,5 +312,5 @@ def draw(figure: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]], ti
         if key in figure:
             parts += drawing(_spot(end, figure[key]))
     label = escape(title)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{VIEW_BOX}" role="img" aria-label="{label}">'
-            f"<title>{label}</title>{''.join(parts)}</svg>")  # fmt: skip
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{_frame(parts, end, figure)}" role="img" aria-label="{label}">'
+            f"<title>{label}</title>{''.join(ground)}{''.join(parts)}</svg>")  # fmt: skip

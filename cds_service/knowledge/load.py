@@ -10,6 +10,7 @@ from pathlib import Path
 from cds_service.errors import Fault, KnowledgeFaults
 from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
 from cds_service.knowledge.exercises import load_exercises, load_tags
+from cds_service.knowledge.handout import load_handout
 from cds_service.knowledge.model import Knowledge, Status
 from cds_service.knowledge.normal_course import load_normal_course
 from cds_service.knowledge.order_content import load_order_content
@@ -97,7 +98,8 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     order_content = load_order_content(folder, protocols, sources, faults)
     courses = load_normal_course(folder, protocols, sources, safety.measures, faults)
     surgery = load_surgery(folder, faults)
-    tables = {**notes.tables, **safety.tables}
+    handout = load_handout(folder, protocols, exercises, safety.rules, sources, faults)
+    tables = {**notes.tables, **safety.tables, **handout.tables}
     if order_content is not None and order_content.governance is not None:
         tables["orders.yaml"] = order_content.governance
     if courses.governance is not None:
@@ -128,6 +130,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         defer=path.defer,
         notes=notes.words,
         normal_courses=courses.courses,
+        sheets=handout.sheets,
     )
 
 

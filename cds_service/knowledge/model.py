@@ -9,6 +9,7 @@ from enum import Enum
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
+from cds_service.knowledge.sheet import Sheets
 from cds_service.patient.chart_text import one_line
 from cds_service.patient.known import Codelist, Known, Measure
 
@@ -485,6 +486,8 @@ class Knowledge:
     modifiers: tuple[ModifierRule, ...] = ()
     outcome_measures: tuple[OutcomeMeasure, ...] = ()
     normal_courses: tuple[NormalCourse, ...] = ()
+    sheets: Sheets = Sheets()
+    """Words and drawings of the patient sheet."""
 
     @cached_property
     def known(self) -> Known:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cds_service.knowledge.model import FirstWeek, Governance, Knowledge, Permission, Phase, Protocol, Status
+from cds_service.knowledge.sheet import SheetWords
 
 SILENT_WHY = (
     "No signed protocol: draft knowledge is turned off here, and no clinician has signed the protocol of this operation "
@@ -30,7 +31,7 @@ def signed_only(knowledge: Knowledge) -> Knowledge:
     grounded = all(
         governance.status is not Status.DRAFT
         for name, governance in governed(knowledge).items()
-        if not name.startswith("protocols/")
+        if not name.startswith("protocols/") and not is_of_the_sheet(name)
     )
     return replace(
         knowledge,
@@ -39,7 +40,22 @@ def signed_only(knowledge: Knowledge) -> Knowledge:
             for key, protocol in knowledge.protocols.items()
         },
         rules=tuple(rule for rule in knowledge.rules if rule.governance.status is Status.ACTIVE),
+        sheets=replace(knowledge.sheets, languages=_signed_languages(knowledge)),
     )
+
+
+def is_of_the_sheet(name: str) -> bool:
+    """Tell whether a file belongs to the patient sheet only: whether its words are signed changes no list."""
+    return name.startswith("handout/") or name == "figures.yaml"
+
+
+def _signed_languages(knowledge: Knowledge) -> dict[str, SheetWords]:
+    """The languages whose words are signed, none while the drawings or the danger signs are not."""
+    status = {name: governance.status for name, governance in knowledge.tables.items()}
+    if any(status.get(name) is not Status.ACTIVE for name in ("handout/sheet.yaml", "figures.yaml")):
+        return {}
+    languages = knowledge.sheets.languages.items()
+    return {key: words for key, words in languages if status.get(f"handout/{key}.yaml") is Status.ACTIVE}
 
 
 def silenced(protocol: Protocol) -> Protocol:

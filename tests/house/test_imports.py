@@ -40,7 +40,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "opentelemetry": ("tracing",),
     "structlog": ("web", "app"),
     "prometheus_client": ("metrics",),
-    "jinja2": ("reference",),
+    "jinja2": ("reference", "handout"),
     "click": ("cli",),
     "rich": ("cli",),
 }

@@ -275,12 +275,13 @@ def test_no_id_on_a_card_holds_the_patient() -> None:
         assert "4711" not in card.uuid + "".join(one.uuid for one in card.suggestions)
 
 
-def test_links_are_those_of_the_installation() -> None:
+def test_links_of_the_installation_come_before_the_patient_sheet() -> None:
     link = Link("Why this advice", "https://cds.example.org/why")
 
     (card,) = cards(an_advice(), links=(link,))
 
-    assert card.links == (link,)
+    assert card.links[0] == link
+    assert [one.label for one in card.links] == ["Why this advice", "Patient sheet"]
 
 
 @given(st.text(max_size=400), st.lists(st.text(max_size=90), max_size=4))

@@ -90,7 +90,7 @@ def test_json_has_the_names_of_cds_hooks_and_nothing_empty() -> None:
 
 def test_a_bare_card_sends_only_what_it_has() -> None:
     bare = replace(
-        CARD, suggestions=(), selection_behavior=None, override_reasons=(), extension={}, source=CardSource("a", TOPIC)
+        CARD, suggestions=(), links=(), selection_behavior=None, override_reasons=(), extension={}, source=CardSource("a", TOPIC)
     )
 
     assert set(bare.as_json()) == {"uuid", "summary", "indicator", "detail", "source"}
