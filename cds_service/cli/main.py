@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from cds_service import __version__
-from cds_service.cli import explain_commands, handout_commands, integrator_commands, knowledge_commands, operate, serve, token_commands
+from cds_service.cli import (
+    explain_commands,
+    handout_commands,
+    integrator_commands,
+    knowledge_commands,
+    operate,
+    serve,
+    token_commands,
+)
 
 COMMAND_MODULES = (
     serve, explain_commands, handout_commands, operate, integrator_commands, knowledge_commands, token_commands,

@@ -10,8 +10,8 @@ from cds_service.clinical.programme import choose
 from cds_service.clinical.protocol import needs_clearance
 from cds_service.errors import Fault, InputFaults
 from cds_service.knowledge.model import Exercise, FirstWeek, Knowledge, Permission, Protocol, Status
-from cds_service.knowledge.signed import is_of_the_sheet
 from cds_service.knowledge.sheet import DangerSign, SheetWords
+from cds_service.knowledge.signed import is_of_the_sheet
 
 LAST_WEEK = 5200
 """Nobody's sheet is for a week beyond a hundred years after the operation: a slip of the keyboard."""

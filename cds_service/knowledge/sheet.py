@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-
 @dataclass(frozen=True, slots=True)
 class ExerciseWords:
     """An exercise for its patient: plain name, short steps, and the dose in words where counting alone does not say it."""
