@@ -24,6 +24,7 @@ from cds_service.intake.fhir_server import FhirClient
 from cds_service.knowledge.canonical import CARD_TOPICS
 from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import Knowledge
+from cds_service.publish import publish
 from cds_service.respond import Practice
 from cds_service.security.limits import RateLimiter
 from cds_service.security.outbound import OutboundGuard
@@ -36,6 +37,7 @@ from cds_service.web.cors import is_loopback_origin, register_cors
 from cds_service.web.feedback import feedback_blueprint
 from cds_service.web.guard import OPEN_ROUTES, Authenticator, register_guard
 from cds_service.web.handout import handout_blueprint
+from cds_service.web.knowledge import KNOWLEDGE_ROUTES, knowledge_blueprint
 from cds_service.web.operations import operations_blueprint
 from cds_service.web.problems import QuietFlask, register_problems
 from cds_service.web.request_log import configure_logging, register_request_log
@@ -88,7 +90,7 @@ def create_app(
         app,
         authenticate or _authenticator(settings, tenants, store),
         RateLimiter(settings.workers).wait_seconds,
-        OPEN_ROUTES | PAGE_ROUTES,
+        OPEN_ROUTES | PAGE_ROUTES | (KNOWLEDGE_ROUTES if settings.open_knowledge else frozenset()),
     )
     register_problems(app)
     app.register_blueprint(
@@ -97,6 +99,9 @@ def create_app(
     app.register_blueprint(feedback_blueprint(ALL_HOOKS, store, now, settings.shared_service_id))
     app.register_blueprint(operations_blueprint(store, _versions(settings, knowledge)))
     app.register_blueprint(handout_blueprint(functools.partial(_sheet_page, knowledge)))
+    app.register_blueprint(
+        knowledge_blueprint(publish(knowledge, settings.base_url), __version__, now().date(), settings.open_knowledge)
+    )
     if settings.shows_workbench:
         app.register_blueprint(workbench_blueprint(_FIXTURES))
     return app

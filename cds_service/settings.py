@@ -200,6 +200,13 @@ class Settings:
         None, _switch, "serve the page that plays an EHR at `/`; unset means: in development only"
     )
 
+    open_knowledge: bool = _setting(
+        True,
+        _switch,
+        "anybody may read the knowledge as FHIR under `/fhir` (no patient data), so that the canonicals in orders resolve; "
+        "`no` asks for a client's token there too",
+    )
+
     @property
     def is_development(self) -> bool:
         return self.mode == DEVELOPMENT

@@ -11,12 +11,14 @@ from cds_service.cli import (
     integrator_commands,
     knowledge_commands,
     operate,
+    publish_commands,
     serve,
     token_commands,
 )
 
 COMMAND_MODULES = (
-    serve, explain_commands, handout_commands, operate, integrator_commands, knowledge_commands, token_commands,
+    serve, explain_commands, handout_commands, operate, integrator_commands, knowledge_commands, publish_commands,
+    token_commands,
 )  # fmt: skip
 """Each has COMMANDS, a tuple of click commands."""
 

@@ -44,3 +44,33 @@ def request_url(base: str, kind: str) -> str:
 def topic_system(base: str) -> str:
     """Give the canonical URL of the card-topic CodeSystem."""
     return f"{base}/fhir/CodeSystem/card-topic"
+
+
+def rule_url(base: str, rule: str) -> str:
+    """Give the canonical URL of a safety rule's PlanDefinition, without version."""
+    return f"{base}/fhir/PlanDefinition/{fhir_id(rule)}"
+
+
+def exercise_url(base: str, exercise: str) -> str:
+    """Give the canonical URL of an exercise's ActivityDefinition, without version."""
+    return f"{base}/fhir/ActivityDefinition/{fhir_id(exercise)}"
+
+
+def avoided_url(base: str, exercise: str) -> str:
+    """Give the canonical URL of the ActivityDefinition that says *not* to do an exercise, without version."""
+    return f"{base}/fhir/ActivityDefinition/avoid-{fhir_id(exercise)}"
+
+
+def value_set_url(base: str, codelist: str) -> str:
+    """Give the canonical URL of a codelist's ValueSet, without version."""
+    return f"{base}/fhir/ValueSet/{fhir_id(codelist)}"
+
+
+def code_system_url(base: str, name: str) -> str:
+    """Give the canonical URL of one of our CodeSystems (surgery-type, exercise, rule, effect ...), without version."""
+    return f"{base}/fhir/CodeSystem/{fhir_id(name)}"
+
+
+def library_url(base: str) -> str:
+    """Give the canonical URL of the Library that holds the whole knowledge base together, without version."""
+    return f"{base}/fhir/Library/knowledge"

@@ -12,6 +12,7 @@ from flask import Flask
 
 from cds_service.errors import SettingsFaults
 from cds_service.web.guard import OPEN_ROUTES
+from cds_service.web.knowledge import KNOWLEDGE_ROUTES
 from tests.contract.conftest import BASE, PATIENT_VIEW, SHARED, Ehr, a_call
 
 FEEDBACK = {"feedback": [{"card": "c", "outcome": "overridden", "outcomeTimestamp": "2026-05-20T12:00:00Z"}]}
@@ -41,11 +42,27 @@ def test_j1_every_call_needs_a_token_discovery_and_feedback_included(method, pat
 def test_j1_every_route_is_guarded_or_on_the_short_open_list(guarded: Flask) -> None:
     client = guarded.test_client()
     open_paths = {"/alive", "/ready", "/version", "/metrics", "/handout", "/handout/handout.css"}
+    open_paths |= {"/fhir/metadata", "/fhir/<kind>", "/fhir/<kind>/<resource_id>"}
     for rule in guarded.url_map.iter_rules():
         path = rule.rule.replace("<service_id>", "spine-rehab-patient-view")
         status = client.open(path, method="GET" if "GET" in rule.methods else "POST").status_code
         assert (status == 401) == (path not in open_paths), path
-    assert len(OPEN_ROUTES) == len(open_paths)
+    assert len(OPEN_ROUTES | KNOWLEDGE_ROUTES) == len(open_paths)
+
+
+@pytest.mark.rule("J1")
+@pytest.mark.parametrize("path", ["/fhir/metadata", "/fhir/PlanDefinition", "/fhir/PlanDefinition/lum-fus"])
+def test_j1_knowledge_that_is_not_open_needs_a_token_too(path: str, make_service, tenants_file: Path, ehr: Ehr) -> None:
+    closed = make_service(
+        mode="production", public_url=BASE, card_secret="s" * 40, tenants=tenants_file, open_knowledge=False
+    )
+
+    without = closed.test_client().get(path, headers={"Origin": "https://elsewhere.example.org"})
+    signed = closed.test_client().get(path, headers=ehr.header(path))
+
+    assert without.status_code == 401 and without.json["resourceType"] == "OperationOutcome"
+    assert "Access-Control-Allow-Origin" not in without.headers
+    assert signed.status_code == 200
 
 
 @pytest.mark.rule("J2")
