@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pint import UndefinedUnitError
+from pint.errors import DimensionalityError
+from ucumvert import PintUcumRegistry
+
 from cds_service.patient.known import Measure
 from cds_service.patient.record import Concept, Quantity
-from cds_service.patient.ucum import linear as between
-from cds_service.patient.ucum import read_unit
+from cds_service.patient.unit_factors import FACTORS
 
 # Unit texts seen in real feeds (MIMIC-IV lab map, QI-Core tests, Synthea, US Core, Cerner examples), lower-cased,
 # without blanks and quotes -> UCUM. What UCUM itself reads needs no line here.
-_AS_SENT: dict[str, str] = {
+AS_SENT: dict[str, str] = {
     "degc": "Cel",
     "c": "Cel",
     "cel": "Cel",
@@ -171,30 +175,67 @@ class Ignored:
     reason: str
 
 
+_KNOWN_UNITS = frozenset(unit for pair in FACTORS for unit in pair)
+_UCUM_TEXT = re.compile(r"[A-Za-z0-9%*^/.\-+\[\]{}'_()#]+")
+_ONE_AT_A_TIME = threading.Lock()
+"""The library fills its registry while it is asked and is not safe for threads: two first questions at once broke it."""
+
+
+@lru_cache(maxsize=1)
+def _registry() -> PintUcumRegistry:
+    return PintUcumRegistry()
+
+
 @lru_cache(maxsize=4096)
 def ucum_unit(text: str) -> str | None:
     """Give the UCUM unit that *text* means; None where it is not understood.
 
-    Source: unit texts counted in public feeds; everything else is read by the UCUM grammar.
+    Source: unit texts counted in public feeds; everything else is read by the UCUM grammar of the library.
     """
     bare = text.strip().strip("'\"").strip()
-    known = _AS_SENT.get(re.sub(r"\s+", "", bare.lower()))
+    known = AS_SENT.get(re.sub(r"\s+", "", bare.lower()))
     if known is not None:
         return known
     if re.fullmatch(r"\{[^{}]*\}", bare):
         return "1"
-    if not bare or len(bare) > _LONGEST_UNIT:
+    if bare in _KNOWN_UNITS:
+        return bare
+    if len(bare) > _LONGEST_UNIT or not _UCUM_TEXT.fullmatch(bare):
         return None
-    return bare if read_unit(bare) is not None else None
+    try:
+        with _ONE_AT_A_TIME:
+            _registry().from_ucum(bare)
+    except Exception:  # noqa: BLE001  the grammar raises parser errors of many classes; all mean "not understood"
+        return None
+    return bare
 
 
 @lru_cache(maxsize=4096)
 def linear(source: str, target: str) -> tuple[float, float] | None:
-    """Give (factor, offset) that turn a value in UCUM *source* into *target*; None where they measure different things."""
+    """Give (factor, offset) that turn a value in UCUM *source* into *target*; None where they measure different things.
+
+    The usual pairs are written down as the library answered them (unit_factors.py); any other is asked of it now.
+    """
     if source == target:
         return (1.0, 0.0)
-    here, there = read_unit(source), read_unit(target)
-    return between(here, there) if here is not None and there is not None else None
+    pair = (source, target)
+    return FACTORS[pair] if pair in FACTORS else ask_library(source, target)
+
+
+def ask_library(source: str, target: str) -> tuple[float, float] | None:
+    """As `linear`, asked of the UCUM library itself."""
+    try:
+        at_zero, at_hundred = _convert(0.0, source, target), _convert(100.0, source, target)
+    except (DimensionalityError, UndefinedUnitError, AttributeError):
+        return None  # AttributeError: UCUM knows the unit, but gives it no dimension (arbitrary units)
+    return ((at_hundred - at_zero) / 100.0, at_zero)
+
+
+def _convert(value: float, source: str, target: str) -> float:
+    with _ONE_AT_A_TIME:
+        registry = _registry()
+        here, there = registry.from_ucum(source).units, registry.from_ucum(target).units
+        return float(registry.Quantity(value, here).to(there).magnitude)
 
 
 def read_amount(value: Quantity | Concept | str | bool | None, measure: Measure) -> Amount | Ignored | None:
