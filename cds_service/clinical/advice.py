@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from cds_service.clinical.operation import DataQuality, Operation
 from cds_service.knowledge.model import Effect, Phase, ProgressionTest, Protocol, Restriction, Severity
@@ -30,6 +30,8 @@ class Withheld:
     rule: str
     because: str
     from_week: int | None = None
+    opens_on: date | None = None
+    """The day on which *from_week* begins, None where no week or no date is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,15 @@ class Plan:
     restrictions: tuple[tuple[Restriction, str], ...]
     """Each restriction with the sentence that holds in this week."""
     next_test: ProgressionTest | None
+
+    def opens(self, week: int | None) -> date | None:
+        """Give the first day of protocol week *week*, shifted as the ladder is; None where either is not known.
+
+        Week 0 is the operation's own and never shifted.
+        """
+        if week is None or self.operation.date is None:
+            return None
+        return self.operation.date + timedelta(weeks=week + self.operation.shift_weeks if week else 0)
 
 
 @dataclass(frozen=True, slots=True)

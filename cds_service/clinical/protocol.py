@@ -83,7 +83,7 @@ def _permit_all(ladders: Sequence[Ladder], knowledge: Knowledge) -> Permitted:
             allowed = Allowed(exercise.id, exercise.dose, permit.week or 0, permit.because)
             (plain if permit.rank == _PLAIN else supervised).append(allowed)
             continue
-        held = Withheld(exercise.id, permit.rule, permit.because, permit.week)
+        held = Withheld(exercise.id, permit.rule, permit.because, permit.week, permit.opens_on)
         withheld.append(held)
         if permit.rank == _CLEARANCE:
             clearance.append(held)

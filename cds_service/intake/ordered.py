@@ -44,6 +44,11 @@ def _service_request(fields: Fields, one: Found, shape: shapes.ServiceRequest, f
             *_instructions(shape.patient_instruction, faults),
         ),
         do_not_perform=bool(shape.do_not_perform),
+        performers=tuple(
+            who.reference
+            for who in read_part(shape.performer, list[shapes.Reference], "performer", faults) or ()
+            if who.reference
+        ),
         resource=one.body,
     )
 

@@ -268,6 +268,7 @@ class ServiceRequest(Shape, tag_field="resourceType", tag="ServiceRequest"):
     do_not_perform: bool | None = None
     code: Raw = NOTHING
     order_detail: Raw = NOTHING
+    performer: Raw = NOTHING
     subject: Reference = NO_REFERENCE
     occurrence_date_time: str | None = None
     occurrence_period: Period | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cds_service.errors import Fault, KnowledgeFaults
 from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
+from cds_service.knowledge.exercise_words import load_exercise_words
 from cds_service.knowledge.exercises import load_exercises, load_tags
 from cds_service.knowledge.handout import load_handout
 from cds_service.knowledge.model import Knowledge, Status
@@ -96,12 +97,15 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     if not faults:
         faults += find_unreachable(safety.rules, protocols)
     order_content = load_order_content(folder, protocols, sources, faults)
+    words = load_exercise_words(folder, exercises, protocols, sources, faults)
     courses = load_normal_course(folder, protocols, sources, safety.measures, faults)
     surgery = load_surgery(folder, faults)
     handout = load_handout(folder, protocols, exercises, safety.rules, sources, faults)
     tables = {**notes.tables, **safety.tables, **handout.tables}
     if order_content is not None and order_content.governance is not None:
         tables["orders.yaml"] = order_content.governance
+    if words is not None and words.governance is not None:
+        tables["exercise_words.yaml"] = words.governance
     if courses.governance is not None:
         tables["normal_course.yaml"] = courses.governance
     if path.governance is not None:
@@ -131,6 +135,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         notes=notes.words,
         normal_courses=courses.courses,
         sheets=handout.sheets,
+        exercise_words=words,
     )
 
 

@@ -12,11 +12,7 @@ def week_starts(plan: Plan, week: int) -> date | None:
 
     None where the operation has no date.
     """
-    operation = plan.operation
-    if operation.date is None:
-        return None
-    shifted = week + operation.shift_weeks if week else 0
-    return operation.date + timedelta(weeks=shifted)
+    return plan.opens(week)
 
 
 def phase_span(plans: tuple[Plan, ...]) -> tuple[date | None, date | None]:

@@ -167,6 +167,8 @@ class Order:
     notes: tuple[str, ...] = ()
     do_not_perform: bool = False
     """The order forbids what it names."""
+    performers: tuple[str, ...] = ()
+    """Who is to do it, as references; empty where the order names nobody."""
     resource: dict | None = field(default=None, compare=False, hash=False)
 
 
