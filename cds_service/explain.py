@@ -10,7 +10,9 @@ from itertools import groupby
 from typing import Any
 
 from cds_service.cards.card import Card
+from cds_service.cards.order_check import judged_as_json
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
+from cds_service.clinical.occasion import Drafted, Occasion
 from cds_service.clinical.operation import Operation
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.words import exercise_name, operation_name, operation_text, weeks_text
@@ -19,8 +21,13 @@ from cds_service.patient.finding import Evidence
 from cds_service.patient.record import Unreadable
 
 
-def explain(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = ()) -> dict[str, Any]:
-    """Give the reasoning as plain JSON values; `phase` and `effect` are null where there is none."""
+def explain(
+    advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = (), occasion: Occasion | None = None
+) -> dict[str, Any]:
+    """Give the reasoning as plain JSON values; `phase` and `effect` are null where there is none.
+
+    For an order hook `drafts` tells how each draft was understood and judged, also where it fits.
+    """
     return {
         "on": advice.on.isoformat(),
         "knowledgeVersion": advice.knowledge_version,
@@ -62,6 +69,7 @@ def explain(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = ()) ->
             {"rule": one.rule, "answer": one.answer, "because": one.because, "evidence": _evidence(one.evidence)}
             for one in advice.trace
         ],
+        **({"drafts": [judged_as_json(one) for one in occasion.judged]} if isinstance(occasion, Drafted) else {}),
     }  # fmt: skip
 
 

@@ -15,12 +15,14 @@ from cds_service.cards import Card, build_cards
 from cds_service.cards.missing import missing_card
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise
+from cds_service.clinical.drafts import judge_drafts, selected
+from cds_service.clinical.occasion import Drafted, Occasion
 from cds_service.errors import RequiredDataMissing, SpineCdsError
 from cds_service.explain import explain
-from cds_service.hooks.hook import Hook
+from cds_service.hooks.hook import Adds, Hook
 from cds_service.intake.fhir_server import FhirClient, FhirServer
 from cds_service.intake.prefetch import Gathered, Templates, gather, offered
-from cds_service.intake.read import read_record
+from cds_service.intake.read import Drafts, read_drafts, read_record
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts, Link
 from cds_service.patient.record import PatientRecord
@@ -144,7 +146,8 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
     read = time.perf_counter()
     # The clock of the request says nothing about another day.
     advice = advise(record, practice.knowledge, on, None if call.on else at)
-    cards = build_cards(advice, practice.knowledge, replace(facts, orders=record.orders))
+    occasion = _occasion(call, practice, record, advice)
+    cards = build_cards(advice, practice.knowledge, replace(facts, orders=record.orders), occasion)
     return Answer(cards, _facts(advice, cards, record, gathered, read - began, time.perf_counter() - read))
 
 
@@ -159,8 +162,29 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     moment = None if call.on else at
     advice = advise(record, practice.knowledge, on, moment)
     facts = replace(_call_facts(call, practice, terms, at), orders=record.orders)
-    cards = build_cards(advice, practice.knowledge, facts)
-    return explain(advice, practice.knowledge, cards) | {"picture": picture(advice, record, practice.knowledge, moment)}
+    occasion = _occasion(call, practice, record, advice)
+    cards = build_cards(advice, practice.knowledge, facts, occasion)
+    return explain(advice, practice.knowledge, cards, occasion) | {"picture": picture(advice, record, practice.knowledge, moment)}
+
+
+def _occasion(call: HookCall, practice: Practice, record: PatientRecord, advice: Advice) -> Occasion | None:
+    """What the hook adds to the day's advice; None where the chart is opened or a visit begins."""
+    knowledge = practice.knowledge
+
+    def advice_on(day: date) -> Advice:
+        return advise(record, knowledge, day)
+
+    if call.service.adds is Adds.DRAFTS:
+        orders = _drafts(call, practice).orders
+        if "selections" in call.context:
+            orders = selected(orders, call.selections)
+        return Drafted(judge_drafts(orders, advice, advice_on, knowledge))
+    return None
+
+
+def _drafts(call: HookCall, practice: Practice) -> Drafts:
+    root = f"context.{call.service.drafts}"
+    return read_drafts(call.drafts, patient_id=call.patient_id, zone=practice.zone, root=root)
 
 
 def _day(call: HookCall, practice: Practice, at: datetime) -> date:

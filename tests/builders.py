@@ -169,6 +169,17 @@ class PatientBuilder:
     def but(self, **facts) -> PatientBuilder:
         return replace(self, **facts)
 
+    def moved_to(self, day: date) -> PatientBuilder:
+        """The same chart on another day; the operations stay on theirs."""
+        days = (day - self.on).days
+        later = tuple(
+            one if one.post_op_day is None else replace(
+                one, post_op_day=one.post_op_day + days, completed_week=(one.post_op_day + days) // 7
+            )
+            for one in self.operations
+        )  # fmt: skip
+        return replace(self, on=day, operations=later)
+
     # ---- the answers
 
     def record(self) -> PatientRecord:

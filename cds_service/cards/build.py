@@ -6,32 +6,58 @@ from dataclasses import replace
 
 from cds_service.cards.card import INDICATORS, Card
 from cds_service.cards.gap import gap_card
+from cds_service.cards.order_check import order_check_card
 from cds_service.cards.programme import programme_card
 from cds_service.cards.red_flag import red_flag_card
 from cds_service.cards.unread import hidden_operation_card, unread_line
 from cds_service.clinical.advice import Advice
-from cds_service.knowledge.model import Knowledge
+from cds_service.clinical.occasion import Drafted, Occasion
+from cds_service.knowledge.model import Knowledge, Severity
 from cds_service.orders.call import CallFacts
 
 
-def build_cards(advice: Advice, knowledge: Knowledge, call: CallFacts) -> tuple[Card, ...]:
-    """Give the cards for one call: red flag, gap in the record, exercise programme; an empty tuple is the quiet answer.
+def build_cards(
+    advice: Advice, knowledge: Knowledge, call: CallFacts, occasion: Occasion | None = None
+) -> tuple[Card, ...]:
+    """Give the cards for one call; an empty tuple is the quiet answer.
 
-    What of the chart could not be read is told once, on the last of them.
+    Where a chart is opened (no *occasion*): red flag, gap in the record, exercise programme. Where orders are drafted: what
+    clashes, and the red flag where a critical alert stands while training is ordered. What of the chart could not be
+    read is told once, on the last of them.
     """
     if not advice.relevant:
-        return (hidden_operation_card(advice, knowledge, call),) if advice.may_hide_an_operation else ()
+        hidden = advice.may_hide_an_operation and occasion is None
+        return (hidden_operation_card(advice, knowledge, call),) if hidden else ()
     phases = tuple(
         f"{plan.protocol.id} {plan.phase.id if plan.phase else '-'} {plan.operation.date or '-'}"
         for plan in advice.plans
     )
-    made = (
-        red_flag_card(advice, knowledge, call, phases),
-        gap_card(advice, knowledge, call, phases),
-        programme_card(advice, knowledge, call, phases),
-    )
+    made: tuple[Card | None, ...]
+    if isinstance(occasion, Drafted):
+        made = _about_drafts(occasion, advice, knowledge, call, phases)
+    else:
+        made = _about_today(advice, knowledge, call, phases)
     cards = [one for one in made if one is not None]
     line = unread_line(advice)
     if line and cards:
         cards[-1] = replace(cards[-1], detail=f"{cards[-1].detail}\n\n{line}")
     return tuple(sorted(cards, key=lambda one: INDICATORS.index(one.indicator)))
+
+
+def _about_today(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]) -> tuple[Card | None, ...]:
+    return (
+        red_flag_card(advice, knowledge, call, phases),
+        gap_card(advice, knowledge, call, phases),
+        programme_card(advice, knowledge, call, phases),
+    )
+
+
+def _about_drafts(
+    drafted: Drafted, advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]
+) -> tuple[Card | None, ...]:
+    critical = any(one.severity is Severity.CRITICAL for one in advice.alerts)
+    training = any(one.is_training for one in drafted.judged)
+    return (
+        red_flag_card(advice, knowledge, call, phases) if critical and training else None,
+        order_check_card(drafted.judged, advice, knowledge, call, phases),
+    )

@@ -124,11 +124,12 @@ def judge(
         return Judged(order, wanted, on, (_stopped(stopping, wanted),))
     if _is_silent(today.plans):
         return Judged(order, wanted, on)
-    clashes = [
-        clash
-        for mention in wanted.mentions
-        if not mention.forbidden and (clash := _clash(mention, wanted, order, today, then, knowledge)) is not None
-    ]
+    clashes: list[Clash] = []
+    for mention in wanted.mentions:
+        if not mention.forbidden:
+            clash = _clash(mention, _is_supervised(order, wanted), today, then, knowledge, [one.instead for one in clashes])
+            if clash is not None and all(one.exercise != clash.exercise for one in clashes):
+                clashes.append(clash)
     clashes += _restricted(wanted, then.plans)
     if not clashes and (general := _general(order, wanted, today)) is not None:
         clashes.append(general)
@@ -156,13 +157,16 @@ def _stopped(alert: Alert, wanted: Wanted) -> Clash:
 
 
 def _clash(
-    mention: Mention, wanted: Wanted, order: Order, today: Advice, then: Advice, knowledge: Knowledge
+    mention: Mention, supervised: bool, today: Advice, then: Advice, knowledge: Knowledge, taken: Sequence[str | None]
 ) -> Clash | None:
-    """Give the worst clash among the exercises that *mention* may mean, with what fits in its place."""
+    """Give the worst clash among the exercises that *mention* may mean, with what fits in its place.
+
+    *taken* are the stand-ins of the order's other clashes, which come last here.
+    """
     found = [
         clash
         for exercise in mention.entry.means
-        if (clash := _one(exercise, mention, _is_supervised(order, wanted), today, then, knowledge)) is not None
+        if (clash := _one(exercise, mention, supervised, today, then, knowledge)) is not None
     ]
     if not found:
         return None
@@ -170,7 +174,9 @@ def _clash(
     instead = mention.entry.instead if len(found) == len(mention.entry.means) else (
         *(one for one in mention.entry.means if one not in {clash.exercise for clash in found}), *mention.entry.instead
     )  # fmt: skip
-    return replace(worst, instead=_stand_in(instead, worst.exercise, today, then, knowledge))
+    stand_ins = _stand_ins(instead, worst, today, then, knowledge)
+    fresh = [one for one in stand_ins if one not in taken]
+    return replace(worst, instead=next(iter(fresh or stand_ins), None))
 
 
 def _one(
@@ -237,17 +243,16 @@ def _sources(rule: str, exercise: str, advice: Advice, knowledge: Knowledge) -> 
     return alert.sources if alert is not None and alert.sources else knowledge.exercises[exercise].sources
 
 
-def _stand_in(
-    wished: Sequence[str], exercise: str | None, today: Advice, then: Advice, knowledge: Knowledge
-) -> str | None:
-    """Give what fits in place of *exercise*: the first of *wished* in both plain lists, else the newest of its category."""
+def _stand_ins(wished: Sequence[str], clash: Clash, today: Advice, then: Advice, knowledge: Knowledge) -> list[str]:
+    """Give what fits in place of the clashing exercise, best first: those of *wished* that both plain lists hold, else the
+    newest of its category that they hold."""
     fits = _listed(today) & _listed(then)
-    for one in wished:
-        if one in fits and one != exercise:
-            return one
-    category = knowledge.exercises[exercise].category if exercise is not None else None
+    found = [one for one in wished if one in fits and one != clash.exercise]
+    if found or clash.exercise is None:
+        return found
+    category = knowledge.exercises[clash.exercise].category
     alike = [one for one in then.exercises if one.exercise in fits and _category(one, knowledge) == category]
-    return max(alike, key=lambda one: one.since_week).exercise if alike else None
+    return [one.exercise for one in sorted(alike, key=lambda one: -one.since_week)]
 
 
 def _listed(advice: Advice) -> set[str]:

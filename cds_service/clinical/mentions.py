@@ -19,6 +19,8 @@ _TRAINING = frozenset({EXERCISE, THERAPY})
 _PART_END = re.compile(r"[.;:!?,\n\r]")
 _OUR_PROGRAMME = "/fhir/ActivityDefinition/"
 _PHYSICAL_ACTIVITY = "PhysicalActivity"
+_DESCRIBED = ("CarePlan", "Appointment")
+"""Kinds whose title and descriptions say what they are for; intake keeps them with the notes."""
 _LONGEST_TEXT = 20_000
 
 
@@ -59,10 +61,13 @@ def read_mentions(text: str, words: ExerciseWords) -> list[Mention]:
     folded = fold(text[:_LONGEST_TEXT])
     found = words.exercises.find(folded)
     forbidden = _forbidden(folded, found, words)
-    return [
-        Mention(one.key, text[one.start : one.end], forbidden[index], _from_week(folded, one, words), one.start, one.end)
-        for index, one in enumerate(found)
-    ]
+    mentions = []
+    for index, one in enumerate(found):
+        belongs = words.going_with.search(folded[found[index - 1].end if index else 0 : one.start])
+        start = one.start - (len(belongs.group()) if belongs else 0)
+        week = _from_week(folded, one, words)
+        mentions.append(Mention(one.key, text[start : one.end], forbidden[index], week, start, one.end))
+    return mentions
 
 
 def _forbidden(folded: str, found: list[Phrase], words: ExerciseWords) -> list[bool]:
@@ -103,7 +108,7 @@ def read_wanted(order: Order, words: ExerciseWords, content: OrderContent | None
     kinds = _coded_kinds(order, words, content) | _worded_kinds(head, words)
     mentions = [*_coded(order, words), *(one for text in head for one in read_mentions(text, words))]
     activities = _activities(head, words)
-    if not ours and order.notes and (kinds & _TRAINING or mentions or activities):
+    if not ours and order.kind not in _DESCRIBED and (kinds & _TRAINING or mentions or activities):
         kinds |= _worded_kinds(order.notes, words) - {FOLLOW_UP, ASSESSMENT}
         mentions += [one for text in order.notes for one in read_mentions(text, words)]
         activities += _activities(order.notes, words)
@@ -121,7 +126,7 @@ def _head(order: Order) -> list[str]:
     said = [word for concept in order.code for word in concept.words]
     if order.kind == "Appointment":
         said += [word for concept in order.category for word in concept.words]
-    if order.kind in ("CarePlan", "Appointment"):
+    if order.kind in _DESCRIBED:
         said += order.notes
     return list(dict.fromkeys(said))
 

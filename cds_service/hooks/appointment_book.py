@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.hooks.hook import AppointmentsContextShape, Hook
+from cds_service.hooks.hook import Adds, AppointmentsContextShape, Hook
 
 APPOINTMENT_BOOK = Hook(
     id="spine-rehab-appointment-book",
@@ -14,5 +14,6 @@ APPOINTMENT_BOOK = Hook(
         "allows it, or the follow-up that is missing before the next phase."
     ),
     context=AppointmentsContextShape,
+    adds=Adds.BOOKINGS,
     drafts="appointments",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.hooks.hook import EncounterContextShape, Hook
+from cds_service.hooks.hook import Adds, EncounterContextShape, Hook
 
 ENCOUNTER_DISCHARGE = Hook(
     id="spine-rehab-encounter-discharge",
@@ -14,4 +14,5 @@ ENCOUNTER_DISCHARGE = Hook(
         "signs to tell the patient, and the follow-up that is due."
     ),
     context=EncounterContextShape,
+    adds=Adds.DISCHARGE,
 )

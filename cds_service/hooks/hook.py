@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
@@ -107,11 +108,20 @@ class AppointmentsContextShape(ContextShape):
     appointments = ResourceBundle(required=True)
 
 
+class Adds(Enum):
+    """What a hook's answer is about."""
+
+    PROGRAMME = "the programme for the day"
+    DISCHARGE = "what the patient takes home"
+    DRAFTS = "drafts that clash"
+    BOOKINGS = "appointments that come too early, a follow-up that is missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
     """One CDS service of ours: the hook it answers, how it presents itself, the shape of its context.
 
-    *hook_version* is that of the published hook definition (rule D2). *drafts* names the context field that holds
+    *adds* tells what the answer is about. *hook_version* is that of the published hook definition (rule D2). *drafts* names the context field that holds
     draft resources to compare with our advice, None where the hook brings none. *extra_kinds* are kinds of data
     (words of intake/prefetch.py) that this service looks at beside those the rules ask for: by default the existing orders,
     so that nothing is offered twice.
@@ -123,5 +133,6 @@ class Hook:
     title: str
     description: str
     context: type[Schema]
+    adds: Adds = Adds.PROGRAMME
     drafts: str | None = None
     extra_kinds: tuple[str, ...] = ("orders",)

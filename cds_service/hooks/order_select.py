@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.hooks.hook import Hook, OrderSelectContextShape
+from cds_service.hooks.hook import Adds, Hook, OrderSelectContextShape
 
 ORDER_SELECT = Hook(
     id="spine-rehab-order-select",
@@ -14,5 +14,6 @@ ORDER_SELECT = Hook(
         "surgery and with red flags in the chart. Speaks only where an order clashes, and offers what is allowed."
     ),
     context=OrderSelectContextShape,
+    adds=Adds.DRAFTS,
     drafts="draftOrders",
 )

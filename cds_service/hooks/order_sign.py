@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.hooks.hook import DraftOrdersContextShape, Hook
+from cds_service.hooks.hook import Adds, DraftOrdersContextShape, Hook
 
 ORDER_SIGN = Hook(
     id="spine-rehab-order-sign",
@@ -14,5 +14,6 @@ ORDER_SIGN = Hook(
         "the patient's phase after spine surgery or with a red flag, and offers to delete or change it."
     ),
     context=DraftOrdersContextShape,
+    adds=Adds.DRAFTS,
     drafts="draftOrders",
 )

@@ -106,6 +106,8 @@ class ExerciseWords:
     forbids_after: re.Pattern[str]
     joins: re.Pattern[str]
     from_week: re.Pattern[str]
+    going_with: re.Pattern[str]
+    """Matches the end of the text before a phrase: words that belong to it ("loaded sit-ups")."""
     instead: Mapping[str, tuple[str, ...]]
     """Exercise -> what to offer where it does not fit, best first."""
     governance: Governance | None = None
@@ -174,6 +176,7 @@ class _WordsFile(Governed):
     kinds = fields.List(fields.Nested(_Kind), required=True)
     forbidding = fields.Nested(_Forbidding, required=True)
     from_week = fields.List(Words(), required=True, validate=validate.Length(min=1))
+    going_with = fields.List(Words(), required=True, validate=validate.Length(min=1))
     activities = fields.List(fields.Nested(_Activity), required=True)
 
 
@@ -237,6 +240,7 @@ def _compiled(
         forbids_after=re.compile(rf"\W*(?:\w+\W+){{0,2}}(?:{_any(forbidding['after'])})(?!\w)"),
         joins=re.compile(rf"[\s,/&]*(?:(?:{_any(forbidding['joins'])})(?!\w)[\s,/]*){{0,2}}\Z"),
         from_week=re.compile("|".join(_week_pattern(phrase) for phrase in data["from_week"])),
+        going_with=re.compile(rf"(?<!\w)(?:(?:{_any(data['going_with'])})\s+)+\Z"),
         instead={one: _instead(one, entries) for one in exercises},
         governance=governance,
     )

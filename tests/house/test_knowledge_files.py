@@ -15,6 +15,7 @@ from cds_service.errors import Fault
 from cds_service.knowledge import (
     clinical_path,
     codelists,
+    exercise_words,
     exercises,
     order_content,
     overlay,
@@ -112,7 +113,7 @@ def _keys(schema: Schema) -> set[str]:
     [
         protocols._Protocol(), clinical_path._ClinicalPath(), clinical_path._Notes(), exercises._Tags(), overlay._Overlay(),
         rules._RulesFile(), rules._QualityFile(), rules._ModifiersFile(), rules._OutcomesFile(), codelists._Measures(),
-        codelists._Lists(), order_content._OrdersFile(),
+        codelists._Lists(), order_content._OrdersFile(), exercise_words._WordsFile(),
     ],
     ids=lambda schema: type(schema).__name__,
 )  # fmt: skip
