@@ -26,7 +26,8 @@ def build_cards(
     read is told once, on the last of them.
     """
     if not advice.relevant:
-        hidden = advice.may_hide_an_operation and occasion is None
+        asked = occasion is None or any(one.is_training for one in occasion.judged)
+        hidden = advice.may_hide_an_operation and asked
         return (hidden_operation_card(advice, knowledge, call),) if hidden else ()
     phases = tuple(
         f"{plan.protocol.id} {plan.phase.id if plan.phase else '-'} {plan.operation.date or '-'}"

@@ -85,9 +85,10 @@ def judge_drafts(drafts: Iterable[Order], today: Advice, advice_on: AdviceOn, kn
     """Judge every draft that asks for exercise, therapy, an activity or equipment; the others are passed over.
 
     *today* is the advice for the day of the call, *advice_on* gives it for a later day on which a draft begins. A draft that
-    forbids, or that is over, cannot clash.
+    forbids, or that is over, cannot clash. Where no operation was found, nothing clashes; what asks for training is
+    still told, because an operation may hide in what could not be read.
     """
-    if not today.relevant or knowledge.exercise_words is None:
+    if knowledge.exercise_words is None or not (today.relevant or today.may_hide_an_operation):
         return ()
     judged = []
     for order in drafts:
@@ -118,6 +119,8 @@ def judge(
     order: Order, wanted: Wanted, on: date, today: Advice, advice_on: AdviceOn, knowledge: Knowledge
 ) -> Judged:
     """Judge one order for the day *on* and by the alerts of *today*."""
+    if not today.relevant:
+        return Judged(order, wanted, on)
     then = today if on == today.on else advice_on(on)
     stopping = _stopping(today)
     if stopping is not None and wanted.is_training:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cds_service.knowledge.exercise_words import Activity, ExerciseEntry, ExerciseWords, Phrase, fold
+from cds_service.knowledge.exercise_words import Activity, ExerciseEntry, DraftWords, Phrase, fold
 from cds_service.knowledge.model import OrderContent
 from cds_service.patient.record import Order
 
@@ -56,7 +56,7 @@ class Wanted:
         return bool(self.kinds & _TRAINING or any(not one.forbidden for one in self.mentions))
 
 
-def read_mentions(text: str, words: ExerciseWords) -> list[Mention]:
+def read_mentions(text: str, words: DraftWords) -> list[Mention]:
     """Give the exercises that *text* names, from left to right, with what it forbids told as forbidden."""
     folded = fold(text[:_LONGEST_TEXT])
     found = words.exercises.find(folded)
@@ -70,7 +70,7 @@ def read_mentions(text: str, words: ExerciseWords) -> list[Mention]:
     return mentions
 
 
-def _forbidden(folded: str, found: list[Phrase], words: ExerciseWords) -> list[bool]:
+def _forbidden(folded: str, found: list[Phrase], words: DraftWords) -> list[bool]:
     """Tell for each phrase whether the text forbids it; an enumeration shares the word before or behind it."""
     told = [False] * len(found)
     for index, one in enumerate(found):
@@ -89,7 +89,7 @@ def _forbidden(folded: str, found: list[Phrase], words: ExerciseWords) -> list[b
     return told
 
 
-def _from_week(folded: str, one: Phrase, words: ExerciseWords) -> int | None:
+def _from_week(folded: str, one: Phrase, words: DraftWords) -> int | None:
     """Give the week that the same part of the sentence names, the one behind the phrase before the one in front."""
     behind = words.from_week.search(_PART_END.split(folded[one.end :], maxsplit=1)[0])
     before = words.from_week.search(_PART_END.split(folded[: one.start])[-1])
@@ -97,7 +97,7 @@ def _from_week(folded: str, one: Phrase, words: ExerciseWords) -> int | None:
     return next((int(week) for week in found.groups() if week), None) if found else None
 
 
-def read_wanted(order: Order, words: ExerciseWords, content: OrderContent | None) -> Wanted:
+def read_wanted(order: Order, words: DraftWords, content: OrderContent | None) -> Wanted:
     """Give what *order* asks for.
 
     Notes are read only where the order is about exercise, therapy or an activity anyway: "fell while running" on an order
@@ -131,7 +131,7 @@ def _head(order: Order) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _coded(order: Order, words: ExerciseWords) -> list[Mention]:
+def _coded(order: Order, words: DraftWords) -> list[Mention]:
     return [
         Mention(words.codes[key], next(iter(concept.words), key[1]))
         for concept in (*order.code, *(order.category if order.kind == "Appointment" else ()))
@@ -140,7 +140,7 @@ def _coded(order: Order, words: ExerciseWords) -> list[Mention]:
     ]
 
 
-def _coded_kinds(order: Order, words: ExerciseWords, content: OrderContent | None) -> set[str]:
+def _coded_kinds(order: Order, words: DraftWords, content: OrderContent | None) -> set[str]:
     keys = {key for concept in order.code for key in concept.keys}
     category = {key for concept in order.category for key in concept.keys}
     if order.kind == "Appointment":
@@ -156,11 +156,11 @@ def _coded_kinds(order: Order, words: ExerciseWords, content: OrderContent | Non
     return kinds
 
 
-def _worded_kinds(texts: list[str] | tuple[str, ...], words: ExerciseWords) -> set[str]:
+def _worded_kinds(texts: list[str] | tuple[str, ...], words: DraftWords) -> set[str]:
     return {kind for text in texts for one in words.kinds.find(fold(text[:_LONGEST_TEXT])) for kind in one.key}
 
 
-def _activities(texts: list[str] | tuple[str, ...], words: ExerciseWords) -> list[tuple[Activity, str]]:
+def _activities(texts: list[str] | tuple[str, ...], words: DraftWords) -> list[tuple[Activity, str]]:
     found = []
     for text in texts:
         folded = fold(text[:_LONGEST_TEXT])

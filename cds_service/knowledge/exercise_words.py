@@ -92,7 +92,7 @@ class PhraseBook:
 
 
 @dataclass(frozen=True, slots=True)
-class ExerciseWords:
+class DraftWords:
     """Everything of the file, compiled. *codes* and *kind_codes* tell what a code means; *forbids_before* matches the end of
     the text before a phrase, *forbids_after* the start of the text behind it, *joins* what stands between two phrases of
     one enumeration, *from_week* a week in the same clause."""
@@ -186,7 +186,7 @@ def load_exercise_words(
     protocols: Mapping[str, Protocol],
     sources: Mapping[str, Source],
     faults: list[Fault],
-) -> ExerciseWords | None:
+) -> DraftWords | None:
     """Read `exercise_words.yaml` of *folder*; None (and faults appended) where it cannot be used."""
     if not (folder / FILE).is_file():
         faults.append(Fault(FILE, "this file is missing", "the words by which orders of others are understood"))
@@ -216,7 +216,7 @@ def _compiled(
     phrases: Mapping[str, Mapping[str, tuple[int, ...]]],
     exercises: Mapping[str, Exercise],
     governance: Governance,
-) -> ExerciseWords:
+) -> DraftWords:
     activities = [Activity(one["id"], one["name"], tuple(one["sentences"])) for one in data["activities"]]
     codes = {
         code_key("http://snomed.info/sct", one.snomed_code): ExerciseEntry((one.id,), _instead(one.id, entries))
@@ -226,7 +226,7 @@ def _compiled(
     for entry, body in zip(entries, data["exercises"], strict=True):
         codes |= dict.fromkeys(_codes(body["codes"]), entry)
     forbidding = data["forbidding"]
-    return ExerciseWords(
+    return DraftWords(
         exercises=PhraseBook({phrase: entries[found[0]] for phrase, found in phrases["exercises"].items()}),
         kinds=PhraseBook(
             {phrase: frozenset(data["kinds"][one]["kind"] for one in found) for phrase, found in phrases["kinds"].items()}

@@ -463,7 +463,7 @@ class Knowledge:
     surgery: Any = None
     """Compiled material of clinical/surgery (code tables, axes, words), built by load.py from cards/codelists and cards/words."""
     exercise_words: Any = None
-    """How orders of others are understood (knowledge.exercise_words.ExerciseWords); None only in tests without drafts."""
+    """How orders of others are understood (knowledge.exercise_words.DraftWords); None only in tests without drafts."""
     overlay: str | None = None
     """Name of the local overlay in force, None without one."""
     overlaid: Mapping[str, str] = field(default_factory=dict)

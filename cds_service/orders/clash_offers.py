@@ -8,7 +8,7 @@ from typing import Any
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.drafts import Clash, Judged, Reason
 from cds_service.clinical.mentions import Mention, read_mentions
-from cds_service.knowledge.exercise_words import ExerciseWords
+from cds_service.knowledge.exercise_words import DraftWords
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts
 from cds_service.orders.drafts import change_draft, remove_draft
@@ -95,7 +95,7 @@ def _stand_ins(mentions: Sequence[Mention], clashes: Sequence[Clash]) -> dict[tu
 
 
 def _rewritten(
-    value: Any, stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: ExerciseWords, key: str = ""
+    value: Any, stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: DraftWords, key: str = ""
 ) -> Any:
     if isinstance(value, dict):
         if "coding" in value:
@@ -109,7 +109,7 @@ def _rewritten(
 
 
 def _recoded(
-    concept: dict[str, Any], stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: ExerciseWords
+    concept: dict[str, Any], stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: DraftWords
 ) -> dict[str, Any]:
     """Give a CodeableConcept without the codings of what was replaced; a code of the stand-in takes their place."""
     codings = concept["coding"] if isinstance(concept["coding"], list) else [concept["coding"]]
@@ -134,7 +134,7 @@ def _recoded(
 
 
 def _meaning(
-    coding: Mapping[str, Any], words: ExerciseWords, stand_ins: Mapping[tuple[str, ...], str]
+    coding: Mapping[str, Any], words: DraftWords, stand_ins: Mapping[tuple[str, ...], str]
 ) -> tuple[str, ...] | None:
     """What a coding means, by code or else by its display, where that is one of the things replaced."""
     code, system, display = (coding.get(name) for name in ("code", "system", "display"))
@@ -147,7 +147,7 @@ def _meaning(
 
 
 def _reworded(
-    text: str, stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: ExerciseWords
+    text: str, stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: DraftWords
 ) -> str:
     """Give *text* with the clashing words replaced; a word that the text forbids stays forbidden."""
     for mention in reversed(read_mentions(text, words)):
