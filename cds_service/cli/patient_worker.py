@@ -8,10 +8,11 @@ bytes on unchanged; gunicorn's own parser still decides what they mean.
 from __future__ import annotations
 
 import errno
+import io
 import re
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
@@ -37,10 +38,12 @@ class Arrival:
     """What can be done with the bytes that came: *size* of them can be handed over (None: wait for more).
 
     *in_doubt*: how long the request is can be read in two ways, so the connection ends with it, whatever the answer.
+    *body_at* is where the body begins, where the head tells its length and all of it is here.
     """
 
     size: int | None
     in_doubt: bool = False
+    body_at: int | None = field(default=None, compare=False)
 
 
 def look_at(received: bytes | bytearray, body_bytes_most: int) -> Arrival:
@@ -60,7 +63,7 @@ def look_at(received: bytes | bytearray, body_bytes_most: int) -> Arrival:
         length = int(lengths[0])
         if length > body_bytes_most:
             return Arrival(len(received), in_doubt=True)
-        return Arrival(start + length if len(received) >= start + length else None)
+        return Arrival(start + length, body_at=start) if len(received) >= start + length else Arrival(None)
     if framings == 1 and _CHUNKED.search(head):
         whole = received.endswith(b"0\r\n\r\n") or len(received) - start > body_bytes_most
         return Arrival(len(received) if whole else None)
@@ -76,6 +79,7 @@ class Connection(TConn):
         self.began = time.monotonic()
         self.continued = False
         self.handed = b""
+        self.body: bytes | None = None
         self.in_doubt = False
 
     def init(self) -> None:
@@ -118,6 +122,16 @@ class PatientWorker(ThreadWorker):
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._collect(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """Answer with the body that was collected: passed through the parser it would be copied for every piece read."""
+        if conn.body is None:
+            return super().handle_request(req, conn)
+        req.body, conn.body = io.BytesIO(conn.body), None
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            req.body.seek(0, io.SEEK_END)
 
     def finish_request(self, conn: Connection, done: Any) -> None:
         """After an answer, look at what came behind the request: it does not make the socket readable again."""
@@ -172,7 +186,9 @@ class PatientWorker(ThreadWorker):
             return
         self._forget(conn)
         conn.in_doubt = arrival.in_doubt
-        conn.handed = bytes(conn.received[: arrival.size])
+        with memoryview(conn.received) as received:
+            conn.handed = bytes(received[: arrival.body_at or arrival.size])
+            conn.body = bytes(received[arrival.body_at : arrival.size]) if arrival.body_at else None
         del conn.received[: arrival.size]
         conn.data_ready = True
         self.enqueue_req(conn)
