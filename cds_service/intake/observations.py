@@ -35,12 +35,10 @@ class LazyObservations:
 
     def __init__(self, resources: Sequence[shapes.Observation], name: Callable[[int], str], zone: tzinfo):
         self._resources = resources
-        self._name = name
         self._zone = zone
         self._index: dict[CodeKey, list[int]] | None = None
         self._asked: dict[frozenset[CodeKey], NewestFirst] = {}
-        self._convert = _Converter(zone).convert
-        self._converted: dict[int, Observation] = {}
+        self._shelf = _Shelf(resources, name, zone)
         self._everything: NewestFirst | None = None
         self._worded: NewestFirst | None = None
         self._standard: set[int] = set()
@@ -52,13 +50,13 @@ class LazyObservations:
         if found is None:
             index = self._build_index()
             positions = {position for key in asked & index.keys() for position in index[key]}
-            found = self._asked[asked] = NewestFirst(self, self._newest_first(sorted(positions)))
+            found = self._asked[asked] = NewestFirst(self._shelf.at, self._newest_first(sorted(positions)))
         return found
 
     def all(self) -> NewestFirst:
         """Every Observation, newest first."""
         if self._everything is None:
-            self._everything = NewestFirst(self, self._newest_first(list(range(len(self._resources)))))
+            self._everything = NewestFirst(self._shelf.at, self._newest_first(list(range(len(self._resources)))))
         return self._everything
 
     def known_by_words(self) -> NewestFirst:
@@ -66,21 +64,15 @@ class LazyObservations:
         if self._worded is None:
             self._build_index()
             worded = [position for position in range(len(self._resources)) if position not in self._standard]
-            self._worded = NewestFirst(self, self._newest_first(worded))
+            self._worded = NewestFirst(self._shelf.at, self._newest_first(worded))
         return self._worded
 
     def __len__(self) -> int:
         return len(self._resources)
 
     def at(self, position: int) -> Observation:
-        """Give the Observation at *position* of the record, converted at most once."""
-        found = self._converted.get(position)
-        if found is None:
-            resource = self._resources[position]
-            name = f"Observation/{resource.id}" if resource.id else self._name(position)
-            found = self._convert(resource, name)
-            self._converted[position] = found
-        return found
+        """Give the Observation at *position* of the record."""
+        return self._shelf.at(position)
 
     def _build_index(self) -> dict[CodeKey, list[int]]:
         """Tell which positions hold which code; this is all that is paid for an Observation nobody asks for."""
@@ -119,13 +111,37 @@ class LazyObservations:
         return [positions[number] for number in order]
 
 
+class _Shelf:
+    """The decoded resources by position, each converted at most once.
+
+    It knows nothing of those who ask it: a circle would keep a whole chart in memory until the garbage collector comes by.
+    """
+
+    __slots__ = ("_convert", "_converted", "_name", "_resources")
+
+    def __init__(self, resources: Sequence[shapes.Observation], name: Callable[[int], str], zone: tzinfo):
+        self._resources = resources
+        self._name = name
+        self._convert = _Converter(zone).convert
+        self._converted: dict[int, Observation] = {}
+
+    def at(self, position: int) -> Observation:
+        """Give the Observation at *position* of the record, converted at most once."""
+        found = self._converted.get(position)
+        if found is None:
+            resource = self._resources[position]
+            name = f"Observation/{resource.id}" if resource.id else self._name(position)
+            found = self._converted[position] = self._convert(resource, name)
+        return found
+
+
 class NewestFirst(Sequence[Observation]):
     """A sequence of Observations that are converted when looked at; equal to the tuple of them."""
 
-    __slots__ = ("_observations", "_positions")
+    __slots__ = ("_at", "_positions")
 
-    def __init__(self, observations: LazyObservations, positions: list[int]):
-        self._observations = observations
+    def __init__(self, at: Callable[[int], Observation], positions: list[int]):
+        self._at = at
         self._positions = positions
 
     def __len__(self) -> int:
@@ -137,11 +153,11 @@ class NewestFirst(Sequence[Observation]):
     def __getitem__(self, number: slice) -> tuple[Observation, ...]: ...
     def __getitem__(self, number: int | slice) -> Observation | tuple[Observation, ...]:
         if isinstance(number, slice):
-            return tuple(self._observations.at(position) for position in self._positions[number])
-        return self._observations.at(self._positions[number])
+            return tuple(self._at(position) for position in self._positions[number])
+        return self._at(self._positions[number])
 
     def __iter__(self) -> Iterator[Observation]:
-        at = self._observations.at
+        at = self._at
         for position in self._positions:
             yield at(position)
 

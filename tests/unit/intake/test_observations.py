@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -185,6 +187,19 @@ def test_a_thousand_are_read_soundly() -> None:
     days = [one.when.latest for one in found.coded({HEART})]  # type: ignore[union-attr]
 
     assert len(days) == 1000 and days == sorted(days, reverse=True)  # type: ignore[type-var]
+
+
+def test_a_chart_is_let_go_of_without_the_garbage_collector() -> None:
+    found = lazy(*[{"effectiveDateTime": f"2026-03-0{1 + n % 9}T10:00:00Z"} for n in range(20)])
+    list(found.coded({HEART})), list(found.all()), list(found.known_by_words())
+    watched = weakref.ref(found)
+
+    gc.disable()
+    try:
+        del found
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 def test_what_recurs_is_made_once() -> None:
