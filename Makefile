@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TESTED := $(VENV)/.ready-tests
 
-.PHONY: run test cover lint check bench docs lock clean help
+.PHONY: run test cover lint check bench docs examples trace screenshots lock clean help
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -44,6 +44,15 @@ bench: $(TESTED) ## throughput, latency and memory as ratios to a floor measured
 
 docs: $(TESTED)  ## build the documentation site into site/
 	$(BIN)/mkdocs build --strict
+
+examples: $(TESTED) ## renew the examples of openapi.yaml: the service's real answers
+	PYTHONPATH=. $(BIN)/python tools/openapi_examples.py
+
+trace: $(TESTED) ## renew docs/traceability.md from the tests
+	$(BIN)/python tools/traceability.py
+
+screenshots: $(TESTED) ## renew docs/images/ from the tests in a browser
+	SPINE_CDS_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/browser
 
 lock: $(READY)   ## renew requirements*.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools

@@ -95,7 +95,13 @@ def _help(name: str) -> str:
 
 def api_page(spec: dict[str, Any]) -> str:
     """Write the HTTP interface as one page: every route with its bodies, answers and examples, then every shape."""
-    lines = ["# HTTP interface", "", spec["info"]["description"], "The same for programs: [openapi.yaml](openapi.yaml).", ""]
+    lines = [
+        "# HTTP interface",
+        "",
+        spec["info"]["description"],
+        "The same for programs: [openapi.yaml](openapi.yaml).",
+        "",
+    ]
     for path, routes in spec["paths"].items():
         for method in _METHODS:
             if method in routes:
@@ -130,7 +136,9 @@ def _shape(name: str, schema: dict[str, Any]) -> list[str]:
         needed = set(schema.get("required", ()))
         lines += ["| Member | Kind | Required | Meaning |", "|---|---|---|---|"]
         for member, one in properties.items():
-            lines.append(f"| `{member}` | {_kind(one)} | {'yes' if member in needed else ''} | {_cell(one.get('description', ''))} |")
+            lines.append(
+                f"| `{member}` | {_kind(one)} | {'yes' if member in needed else ''} | {_cell(one.get('description', ''))} |"
+            )
         lines.append("")
     return lines
 
@@ -159,7 +167,14 @@ def _examples(spec: dict[str, Any], title: str, content: dict[str, Any]) -> list
     for example in content.get("examples", {}).values():
         told = _resolved(spec, example)
         text = json.dumps(told["value"], indent=2, ensure_ascii=False)
-        lines += [f'??? example "{title}: {told["summary"]}"', "", "    ```json", *(f"    {line}" for line in text.splitlines()), "    ```", ""]
+        lines += [
+            f'??? example "{title}: {told["summary"]}"',
+            "",
+            "    ```json",
+            *(f"    {line}" for line in text.splitlines()),
+            "    ```",
+            "",
+        ]
     return lines
 
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,17 @@ pytestmark = pytest.mark.xdist_group("docs")
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-NEEDED = ("cards", "fhir_fixtures", "deploy", "openapi.yaml", "Makefile", "pyproject.toml", "compose.yaml", "requirements.lock", "requirements-test.lock")
+NEEDED = (
+    "cards",
+    "fhir_fixtures",
+    "deploy",
+    "openapi.yaml",
+    "Makefile",
+    "pyproject.toml",
+    "compose.yaml",
+    "requirements.lock",
+    "requirements-test.lock",
+)
 
 NOT_RUN = {
     "docker": "no container engine where the tests run; compose.yaml and Dockerfile are linted by tests/security/test_deploy.py",
@@ -44,7 +55,10 @@ SERVICE = "http://127.0.0.1:8000"
 FHIR_SERVERS = ("http://127.0.0.1:8080/fhir", "https://launch.smarthealthit.org/v/r4/fhir")
 COMMAND_SECONDS = 120
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>[a-z]*)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<body>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<kind>[a-z]*)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<body>.*?)^(?P=indent)```$",
+    re.DOTALL | re.MULTILINE,
+)
 _EXIT_CODE = re.compile(r"# exit code (\d+)")
 
 
@@ -67,9 +81,11 @@ def blocks(page: Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     found = list(_FENCE.finditer(text))
     made = []
-    for one, following in zip(found, [*found[1:], None], strict=True):
+    for one, following in zip_longest(found, found[1:]):
         body = "".join(line.removeprefix(one["indent"]) for line in one["body"].splitlines(keepends=True))
-        adjoins = following is not None and following["kind"] == "text" and not text[one.end() : following.start()].strip()
+        adjoins = (
+            following is not None and following["kind"] == "text" and not text[one.end() : following.start()].strip()
+        )
         made.append(Block(one["kind"], one["title"], body, following["body"] if adjoins and following else None))
     return made
 
@@ -118,8 +134,8 @@ def environment(place: Path) -> dict[str, str]:
 
 
 def led(text: str, service: str, fhir_server: str) -> str:
-    """Put the running service and FHIR server where the page names the examples' addresses."""
-    text = text.replace(SERVICE, service)
+    """Put the running service and FHIR server where the page names the examples' addresses, or means them by default."""
+    text = text.replace(SERVICE, service).replace("spine-cds call ", f"spine-cds call --service {service} ")
     for one in FHIR_SERVERS:
         text = text.replace(one, fhir_server)
     return text
@@ -128,7 +144,12 @@ def led(text: str, service: str, fhir_server: str) -> str:
 def run_block(block: Block, place: Path, service: str, fhir_server: str) -> str:
     script = led(block.body, service, fhir_server)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=place, env=environment(place), capture_output=True, text=True, timeout=COMMAND_SECONDS
+        ["bash", "-eu", "-c", script],
+        cwd=place,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
     )
     said = done.stdout + done.stderr
     expected = _EXIT_CODE.search(block.body)
@@ -143,7 +164,12 @@ def start_and_stop(block: Block, place: Path) -> str:
     with log.open("w") as out:
         script = block.body.replace("SPINE_CDS_PORT=", "IGNORED_PORT=")
         served = subprocess.Popen(
-            ["bash", "-euo", "pipefail", "-c", script], cwd=place, env=environment(place) | {"SPINE_CDS_PORT": port}, stdout=out, stderr=out, start_new_session=True
+            ["bash", "-eu", "-c", script],
+            cwd=place,
+            env=environment(place) | {"SPINE_CDS_PORT": port},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
         try:
             until = time.monotonic() + START_SECONDS
@@ -170,10 +196,14 @@ def shown(said: str) -> str:
 
 
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.relative_to(DOCS).as_posix())
-def test_every_command_of_a_page_runs_and_prints_what_is_said(page: Path, place: Path, service: str, fhir_server: str) -> None:
+def test_every_command_of_a_page_runs_and_prints_what_is_said(
+    page: Path, place: Path, service: str, fhir_server: str
+) -> None:
     for block in blocks(page):
-        if block.kind == "yaml" and block.title and "/" not in block.title.removeprefix("./") and block.title.endswith(".yaml"):
-            (place / block.title).write_text(led(block.body, service, fhir_server), encoding="utf-8")
+        if block.kind == "yaml" and block.title:
+            file = place / block.title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(led(block.body, service, fhir_server), encoding="utf-8")
         if block.kind != "sh":
             continue
         first = block.commands[0].split()[0]
@@ -189,7 +219,9 @@ def test_every_command_of_a_page_runs_and_prints_what_is_said(page: Path, place:
         for line in (block.printed or "").splitlines():
             if line.strip() not in ("", "..."):
                 for part in line.split("..."):
-                    assert shown(led(part, service, fhir_server)) in shown(said), f"{block.body}\nis said to print {part!r}, and printed\n{said}"
+                    assert shown(led(part, service, fhir_server)) in shown(said), (
+                        f"{block.body}\nis said to print {part!r}, and printed\n{said}"
+                    )
 
 
 def test_only_few_kinds_of_commands_are_not_run() -> None:
@@ -240,7 +272,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=COMMAND_SECONDS
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -290,5 +327,11 @@ def test_every_link_of_the_site_leads_to_a_file_of_it(site: Path) -> None:
 def test_the_api_page_tells_every_route_and_every_shape(site: Path) -> None:
     text = (site / "api.html").read_text(encoding="utf-8")
 
-    for told in ("POST /cds-services/spine-rehab-patient-view", "GET /ready", "POST /explain", "412", "OperationOutcome"):
+    for told in (
+        "POST /cds-services/spine-rehab-patient-view",
+        "GET /ready",
+        "POST /explain",
+        "412",
+        "OperationOutcome",
+    ):
         assert told in text
