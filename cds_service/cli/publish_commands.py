@@ -19,7 +19,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.command()
 @click.option(
     "--fhir", "target", required=True, type=click.Path(path_type=Path),
-    help="a folder for one file per resource, or a file ending in .json for one transaction Bundle",
+    help="a folder for one file per resource, or a file ending in .json for one batch Bundle",
 )  # fmt: skip
 @click.option("--base-url", help="what the canonical URLs begin with; that of the settings without it")
 @click.option("--cards", type=_FOLDER, help="the knowledge folder; that of the settings without it")

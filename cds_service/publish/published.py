@@ -37,12 +37,15 @@ class Published:
         return tuple(one for key, one in self.resources.items() if key.startswith(kind + "/"))
 
     def bundle(self) -> Resource:
-        """Give everything as a transaction that puts each resource under its own id; a repeat changes nothing."""
+        """Give everything as a batch that puts each resource under its own id; a repeat changes nothing.
+
+        No transaction: servers in the field limit how many updates one may hold, and no resource needs another to be stored.
+        """
         entries = [
             {"fullUrl": one["url"], "resource": one, "request": {"method": "PUT", "url": key}}
             for key, one in self.resources.items()
         ]
-        return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        return {"resourceType": "Bundle", "type": "batch", "entry": entries}
 
 
 def publish(knowledge: Knowledge, base: str) -> Published:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cds_service.cards import build_cards
-from tests.advice_maker import a_call, an_advice, an_alert, knowledge, osteoporosis
+from cds_service.publish import publish
+from tests.advice_maker import BASE, a_call, an_advice, an_alert, knowledge, osteoporosis
 
 HERE = Path(__file__).parent
 needs_medplum = pytest.mark.skipif(
@@ -48,6 +49,16 @@ def test_medplum_finds_nothing_wrong_with_what_we_offer(order_profile: str) -> N
     issues = _issues(resources)
 
     assert len(issues) == len(resources) > 300
+    assert [one for one in issues if one] == []
+
+
+@needs_medplum
+def test_medplum_finds_nothing_wrong_with_what_we_publish() -> None:
+    resources = list(publish(knowledge(), BASE).resources.values())
+
+    issues = _issues(resources)
+
+    assert len(issues) == len(resources) > 200
     assert [one for one in issues if one] == []
 
 

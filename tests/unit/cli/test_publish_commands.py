@@ -35,13 +35,13 @@ def test_a_folder_gets_one_file_per_resource(tmp_path: Path) -> None:
         assert resource["url"] == f"{BASE}/fhir/{resource['resourceType']}/{resource['id']}"
 
 
-def test_a_json_file_gets_one_transaction(tmp_path: Path) -> None:
+def test_a_json_file_gets_one_batch(tmp_path: Path) -> None:
     told = run("--fhir", str(tmp_path / "deep" / "knowledge.json"), "--base-url", BASE)
 
     bundle = json.loads((tmp_path / "deep" / "knowledge.json").read_text(encoding="utf-8"))
     Bundle.model_validate(bundle)
     assert told.exit_code == 0, told.output
-    assert bundle["type"] == "transaction" and len(bundle["entry"]) > 200
+    assert bundle["type"] == "batch" and len(bundle["entry"]) > 200
     for entry in bundle["entry"]:
         resource = entry["resource"]
         assert entry["request"] == {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}
