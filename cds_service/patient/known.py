@@ -80,9 +80,15 @@ class Codelist:
 
 _ICD = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
 _SNOMED = re.compile(r"\d{6,18}")
+# What is said before a finding that makes it none. "No improvement of" and "not ruled out" leave it standing.
 _NEGATED = re.compile(
-    r"\b(no|not|without|denies|denied|negative for|free of|ruled out|family history of|fh of|history of|h/o)\b[^.;,]{0,40}$"
+    r"\b(?:(?:no|not)\b(?! (?:improv|chang|better|resol|settl|relie|recover|ruled out|excluded|only|just|sure))"
+    r"|without\b|denies\b|denied\b|negative for\b|free of\b|(?<!not )(?<!not been )ruled out\b"
+    r"|family\b|familial\b|fh\b|mother|father|history of\b|h/o\b)[^.;,]{0,40}$"
+    r"|\b(?:non|ex|never|former)[- ]$"
 )
+_NOT_THE_THING = re.compile(r"\s*:?\s*(?:prophyla|screening|risk\b|ruled out|excluded)")
+"""What is said behind a finding that makes it none: "DVT prophylaxis", "DVT ruled out"."""
 
 
 def match_key(coding: Coding) -> CodeKey:
@@ -153,7 +159,7 @@ class CodelistIndex:
         found = []
         for pattern, codelist in self._words:
             for match in pattern.finditer(lowered):
-                if not _NEGATED.search(lowered[: match.start()]):
+                if not _NEGATED.search(lowered[: match.start()]) and not _NOT_THE_THING.match(lowered, match.end()):
                     found.append(codelist)
                     break
         return tuple(found)
