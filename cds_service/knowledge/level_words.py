@@ -14,7 +14,8 @@ class LevelWords:
     *start* finds a vertebra with its letter (or the occiput); *further*, *bare* and *to_bone* match what may continue
     a run; *bare_pair* a second pair without letter ("L3-4, 4-5"); *root* what makes a vertebra a nerve root, *not_before*
     what it must not follow;
-    *count* finds "two-level", *many* "multilevel". *letters* gives C, T, L or S for each prefix.
+    *count* finds "two-level", *many* "multilevel". *letters* gives C, T, L or S for each prefix. *in_words* finds
+    "fourth and fifth lumbar vertebrae", with the numbers of *ordinals* and the letters of *bones*.
     """
 
     letters: Mapping[str, str]
@@ -28,6 +29,9 @@ class LevelWords:
     not_before: re.Pattern[str]
     count: re.Pattern[str]
     many: re.Pattern[str]
+    in_words: re.Pattern[str]
+    ordinals: Mapping[str, int]
+    bones: Mapping[str, str]
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -38,6 +42,8 @@ def _any_of(words: Iterable[str]) -> str:
 def compile_levels(
     letters: Mapping[str, str],
     numbers: Mapping[str, int],
+    ordinals: Mapping[str, int],
+    bones: Mapping[str, str],
     lists: Mapping[str, tuple[str, ...]],
 ) -> LevelWords:
     """Compile the words of levels.yaml, all folded already. *lists* holds its word lists by key."""
@@ -78,4 +84,10 @@ def compile_levels(
             rf"|(?<![a-z\d])x\s?(?P<times>[2-9])(?![\d./a-z])"
         ),
         many=re.compile(rf"(?<![a-z])(?:{_any_of(lists['many'])})"),
+        in_words=re.compile(
+            rf"(?<![a-z\d.])(?P<first>{_any_of(ordinals)})(?:\s+(?:{joined}|{to})\s+(?:the\s+)?(?P<last>{_any_of(ordinals)}))?"
+            rf"\s+(?P<bone>{_any_of(bones)})(?![a-z])"
+        ),
+        ordinals=ordinals,
+        bones=bones,
     )

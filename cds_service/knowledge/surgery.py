@@ -217,6 +217,8 @@ class SurgeryKnowledge:
     categories: MeaningTable
     families: tuple[tuple[str, str, str], ...]
     """(system, first, last): ranges of codes that are spine operations even where we do not know the single code."""
+    beside: tuple[tuple[str, str, str], ...]
+    """(system, first, last): codes that are no spine operation but go along with one (imaging, monitoring, generator)."""
     other_bones: frozenset[str]
     """Words that place a bone metastasis somewhere else than in the spine."""
     spine_words: frozenset[str]
@@ -319,6 +321,10 @@ _TYPE_COLUMNS = (
 _MEANING_COLUMNS = ("system", "code", "family", "term", "value", "level_names", "mark", "source")
 
 
+def _range_row(table: _Table, line: int, row: dict[str, str]) -> tuple[str, str, str]:
+    return row["system"], row["first"], row["last"]
+
+
 def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
     """Read the operation tables under *folder*/codelists and the words under *folder*/words (*folder* is cards/).
 
@@ -345,6 +351,7 @@ def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
         lambda table, line, row: _type_row(table, line, row, known)
     )
     ranges = _table(folder, "surgery_ranges.csv", ("system", "first", "last", "mark", "source"), faults)
+    beside = _table(folder, "surgery_beside.csv", ("system", "first", "last", "term", "mark", "source"), faults)
     bones = _table(folder, "surgery_bone_words.csv", ("word", "place", "mark", "source"), faults).read(
         lambda table, line, row: (row["word"], table.one_of(line, row, "place", ("spine", "other")) or "other")
     )
@@ -362,7 +369,8 @@ def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
         reasons=_meanings(folder, "surgery_reasons.csv", faults),
         tumours=_meanings(folder, "surgery_tumours.csv", faults),
         categories=_meanings(folder, "surgery_categories.csv", faults),
-        families=ranges.read(lambda table, line, row: (row["system"], row["first"], row["last"])),
+        families=ranges.read(_range_row),
+        beside=beside.read(_range_row),
         other_bones=frozenset(word for word, place in bones if place == "other"),
         spine_words=frozenset(word for word, place in bones if place == "spine"),
         words=load_words(folder / "words", faults),

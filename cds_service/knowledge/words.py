@@ -139,6 +139,8 @@ _LEVEL_LISTS = (
 class _LevelsShape(_Governed):
     letters = fields.Dict(keys=fields.String(), values=fields.String(validate=_one_of("CTLS")), required=True)
     numbers = fields.Dict(keys=fields.String(), values=fields.Integer(validate=validate.Range(1, 25)), required=True)
+    ordinals = fields.Dict(keys=fields.String(), values=fields.Integer(validate=validate.Range(1, 12)), required=True)
+    bones = fields.Dict(keys=fields.String(), values=fields.String(validate=_one_of("CTLS")), required=True)
     lists = fields.Dict(
         keys=fields.String(validate=_one_of(_LEVEL_LISTS)),
         values=fields.List(fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)),
@@ -230,6 +232,8 @@ def _read_levels(file: Path, faults: list[Fault]) -> LevelWords | None:
     return compile_levels(
         letters={fold(key): value for key, value in content["letters"].items()},
         numbers={fold(key): value for key, value in content["numbers"].items()},
+        ordinals={fold(key): value for key, value in content["ordinals"].items()},
+        bones={fold(key): value for key, value in content["bones"].items()},
         lists={name: tuple(fold(word) for word in words) for name, words in content["lists"].items()},
     )
 

@@ -45,7 +45,7 @@ def read_procedure(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading
     others += [*around(procedure, knowledge.words), *_around_codes(procedure, knowledge)]
     facts = (*operating, *others)
     conclusion = conclude(facts, knowledge)
-    against = [_no_spine(fact) for fact in coded if fact.operation == NO]
+    against = [_no_spine(fact) for fact in coded if fact.operation == NO and not _goes_beside(fact, knowledge)]
     if status is None and assertion in (Assertion.PLANNED, Assertion.NEGATED):
         against.append(f"the status says {procedure.status}, the title says {assertion.value}")
     side = next((one.side for one in titles if one.side), None)
@@ -54,6 +54,11 @@ def read_procedure(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading
 
 def _no_spine(fact: SurgicalFact) -> str:
     return f"another code of the same Procedure is no spine operation ({_sentence(fact)})"
+
+
+def _goes_beside(fact: SurgicalFact, knowledge: SurgeryKnowledge) -> bool:
+    """Imaging, monitoring, a graft: no spine operation, yet nothing that speaks against one."""
+    return any(fact.system == name and first <= fact.code <= last for name, first, last in knowledge.beside)
 
 
 def _facts_of_codes(

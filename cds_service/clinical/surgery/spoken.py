@@ -82,7 +82,8 @@ def _fact(reading: TextReading, origin: str, fusion: bool | None = None) -> Surg
         return _plain(reading, origin, region=region, revision=reading.revision)
     if origin == "device":
         return _plain(reading, origin, instrumented=True) if reading.instrumented else None
-    names = tuple(name for name in reading.levels if "-" in name)
+    by_vertebra = set(reading.operations) == {"augmentation"}
+    names = tuple(name for name in reading.levels if by_vertebra or "-" in name)
     count = None
     if reading.level_count and (names or not (reading.levels or _only_of_rods(reading))):
         count = LevelCount(reading.level_count, None if reading.level_count_is_minimum else reading.level_count)

@@ -22,6 +22,7 @@ _ORDER = ("loinc", "icd10pcs", "snomed", "cpt", "hcpcs", "icd9", "opcs4")
 _WEAK = frozenset({"cpt", "hcpcs", "icd9", "opcs4"})
 _PROCEDURE_SYSTEMS = frozenset(_SHAPES)
 _MODIFIED = re.compile(r"^(\d{4}[0-9TFUMA]|[A-V]\d{4})([-,]?[0-9A-Z]{2})+$")  # 63030-50: a code with its modifiers
+_STRAY = " \t\n.,;:'\""  # signs at either end of a code that belong to no terminology ("22633.")
 _DOTTED_ICD9 = re.compile(r"\d{2}\.\d{1,2}")
 
 
@@ -48,6 +49,7 @@ def read_code(system: str | None, code: str | None) -> ReadCode:
 @lru_cache(maxsize=65536)
 def _read_code(system: str | None, code: str | None) -> ReadCode:
     recorded = canonical_system(system)
+    code = (code or "").strip(_STRAY)
     text = normal_code(recorded, code)
     if recorded == "cpt" or recorded == "hcpcs":
         recorded = "hcpcs" if text[:1].isalpha() else "cpt"  # one code space, two addresses in feeds
@@ -56,7 +58,7 @@ def _read_code(system: str | None, code: str | None) -> ReadCode:
     if shape is not None and shape.fullmatch(text):
         return ReadCode((recorded, text))
     for name in _ORDER:
-        if name == "icd9" and "." in (code or "") and not _DOTTED_ICD9.fullmatch((code or "").strip()):
+        if name == "icd9" and "." in code and not _DOTTED_ICD9.fullmatch(code):
             continue
         plain = normal_code(name, code)
         if _SHAPES[name].fullmatch(plain) and _is_plausible(name, plain):

@@ -141,6 +141,7 @@ def _gather(signs: Signs, chosen: list[Act], acts: list[Act]) -> Said:
         level_count_is_minimum=is_minimum,
         to_pelvis=any(mention.to_pelvis for mention in mentions),
         fusion=fusion,
+        fusion_denied=any(sign.fusion is False for sign in details),
         instrumented=_instrumented(operations, ours, details),
         approach=_approach(ours, details),
         technique=next((sign.technique for sign in (*ours, *details) if sign.technique), None),

@@ -16,6 +16,8 @@ _ASSERTIONS = {
 }
 _FAMILY_REACH = 8  # words between a relative and the operation told of them
 _PARTS = (Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS)
+_JOINTS = frozenset(("and", "und", "y", "et", "&", "+", ",", "/", "with", "mit", "con", "avec"))
+_OPENING = 2  # words that may stand before the visit or treatment that opens a text ("Home exercise", "HC PT")
 _WHERE = frozenset((Kind.REGION, Kind.SPINE))
 _SPINAL_PARTS = frozenset(
     ("disc", "lamina", "vertebral_body", "spinal_hardware", "vertebral_fracture", "vertebra", "canal", "spinal_nerve")
@@ -227,8 +229,16 @@ def _is_context(act: Mention, signs: Signs) -> bool:
     sentence = signs.sentence_of[act.first]
     heads = [head for head in signs.of(Kind.NOT_OPERATION) if signs.sentence_of[head.first] == sentence]
     return any(head.first == act.end and head.sign.takes_over for head in heads) or any(
-        _leads_to(head, act, signs) for head in heads if head.first < act.first
+        _leads_to(head, act, signs) or _opens_for(head, act, signs) for head in heads if head.first < act.first
     )
+
+
+def _opens_for(head: Mention, act: Mention, signs: Signs) -> bool:
+    """ "Postop visit lumbar laminectomy": a visit or treatment that opens the text is its subject, unless joined to an act."""
+    between = signs.tokens[head.end : act.first]
+    told = [mention.sign.kind for mention in signs.mentions if head.end <= mention.first < act.first]
+    joined = any(token in _JOINTS for token in between) or Kind.PERFORMED in told or Kind.TURN in told
+    return head.sign.takes_over and head.first <= _OPENING and not joined
 
 
 def _leads_to(head: Mention, act: Mention, signs: Signs) -> bool:

@@ -67,6 +67,17 @@ def region_of_vertebra(vertebra: str) -> str:
     return {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral"}[vertebra[0]]
 
 
+def write_out(text: str, words: LevelWords) -> str:
+    """Write vertebrae told in words as levels ("fourth and fifth lumbar vertebrae": "L4-L5")."""
+    return words.in_words.sub(lambda match: _in_figures(match, words), text)
+
+
+def _in_figures(match, words: LevelWords) -> str:
+    letter = words.bones[" ".join(match["bone"].split())].lower()
+    first = f"{letter}{words.ordinals[match['first']]}"
+    return f"{first}-{letter}{words.ordinals[match['last']]}" if match["last"] else first
+
+
 def find_levels(text: str, words: LevelWords) -> list[LevelMention]:
     """Find every run of levels in *text* (folded), in the order of the text."""
     found: list[LevelMention] = []

@@ -6,7 +6,7 @@ import bisect
 import re
 from dataclasses import dataclass
 
-from cds_service.clinical.surgery.text_levels import CountMention, LevelMention, find_counts, find_levels
+from cds_service.clinical.surgery.text_levels import CountMention, LevelMention, find_counts, find_levels, write_out
 from cds_service.knowledge.vocabulary import Kind, Node, Sign, Words, fold
 
 LEVEL = "#"
@@ -51,6 +51,8 @@ def find_signs(text: str, words: Words) -> Signs:
     folded = fold(text)
     if words.short_form_pattern is not None:
         folded = words.short_form_pattern.sub(lambda match: words.short_forms[match[0]], folded)
+    if words.levels:
+        folded = write_out(folded, words.levels)
     levels = find_levels(folded, words.levels) if words.levels else []
     masked = folded
     for level in levels:
@@ -105,10 +107,14 @@ def _find_mentions(tokens: tuple[str, ...], words: Words) -> tuple[Mention, ...]
         signs, end, _ = match
         said = " ".join(tokens[place:end])
         found += [Mention(sign, place, end, said) for sign in signs]
-        if end - place > 1 and any(sign.operation and sign.region is None for sign in signs):
+        if end - place > 1 and any(_may_hold_region(sign) for sign in signs):
             found += _regions_inside(place, end, keys, words)
         place = end
     return tuple(found)
+
+
+def _may_hold_region(sign: Sign) -> bool:
+    return sign.region is None and (sign.operation is not None or sign.kind is Kind.PART)
 
 
 def _regions_inside(first: int, end: int, keys: list[tuple[str, ...]], words: Words) -> list[Mention]:

@@ -9,6 +9,7 @@ _CERVICAL = frozenset(("cervical", "occipitocervical", "cervicothoracic"))
 _THORACIC = frozenset(("thoracic", "thoracolumbar"))
 _NECK_FUSIONS = {"anterior": "CRV_ACDF", "posterior": "CRV_PFUS"}
 _DECOMPRESSIONS = frozenset(("laminectomy", "decompression", "foraminotomy"))
+_BESIDE_CORPECTOMY = _DECOMPRESSIONS | {"corpectomy", "discectomy", "fixation"}
 _LONG_FUSION_LEVELS = 5  # Source: dossier 1.1, DEF_ADULT ">= 5 levels"
 
 
@@ -23,6 +24,7 @@ class Said:
     level_count_is_minimum: bool = False
     to_pelvis: bool = False
     fusion: bool | None = None
+    fusion_denied: bool = False
     instrumented: bool | None = None
     approach: str | None = None
     technique: str | None = None
@@ -57,6 +59,8 @@ def choose_type(said: Said) -> _Choice:
         return "HW_REM", ()
     if "deformity" in operations:
         return _long_fusion(said) if _is_long(said) else (None, ("DEF_ADULT", "DEF_PED"))
+    if "corpectomy" in operations and operations <= _BESIDE_CORPECTOMY:
+        return ("CRV_ACDF", ()) if said.region == "cervical" and said.approach != "posterior" else (None, ())
     if operations & {"other", "fixation"}:
         return None, ()
     if operations == {"augmentation"}:
@@ -65,8 +69,6 @@ def choose_type(said: Said) -> _Choice:
         return ("LUM_FUS", ()) if said.region in _LUMBAR else (None, ("LUM_FUS",))
     if "arthroplasty" in operations and operations <= {"arthroplasty", "discectomy", *_DECOMPRESSIONS}:
         return _arthroplasty(said)
-    if "corpectomy" in operations:
-        return ("CRV_ACDF", ()) if said.region == "cervical" else (None, ())
     if "laminoplasty" in operations and operations <= {"laminoplasty", *_DECOMPRESSIONS}:
         return ("CRV_LPLASTY", ()) if said.region in (None, "cervical", "cervicothoracic") else (None, ())
     if operations and operations <= {"discectomy", *_DECOMPRESSIONS}:
@@ -78,7 +80,8 @@ def _fusion(said: Said) -> _Choice:
     if said.region is None:
         return ("DEF_PED", ()) if said.deformity and said.paediatric else (None, ())
     if said.region in _CERVICAL:
-        chosen = _NECK_FUSIONS.get(said.approach or "")
+        from_skull = any(level.startswith("C0") for level in said.levels)  # fused from behind
+        chosen = _NECK_FUSIONS.get(said.approach or ("posterior" if from_skull else ""))
         return (chosen, ()) if chosen else (None, ("CRV_ACDF", "CRV_PFUS"))
     if said.paediatric and said.deformity:
         return "DEF_PED", ()
@@ -113,9 +116,11 @@ def _decompression(said: Said, operations: set[str]) -> _Choice:
     if said.region in _LUMBAR:
         return ("LUM_DISC" if "discectomy" in operations else "LUM_LAMI"), ()
     if said.region in ("cervical", "cervicothoracic"):
-        from_behind = said.approach is None and operations <= _DECOMPRESSIONS and operations != {"decompression"}
+        from_behind = said.approach is None and operations & _DECOMPRESSIONS and operations != {"decompression"}
         if said.approach == "posterior" or from_behind:
             return "CRV_FORAM", ()
+        if "discectomy" in operations and said.approach == "anterior" and not said.fusion_denied:
+            return "CRV_ACDF", ()  # dossier 1.3, free-text hints: "anterior cervical discectomy"
         return None, ("CRV_ACDF", "CRV_FORAM")
     if said.region is None:
         return None, ("LUM_DISC",) if "discectomy" in operations else ("LUM_LAMI", "CRV_FORAM")

@@ -33,7 +33,15 @@ def a_procedure(*codings: tuple[str | None, str], status: str = "completed", **m
         (PCS, "0SG704Z", "UNKNOWN_SPINE", "sacral", True),
         (PCS, "0SB20ZZ", "LUM_DISC", "lumbar", False),
         (PCS, "0ST40ZZ", "LUM_DISC", "lumbosacral", False),
+        (PCS, "0RB30ZZ", "CRV_ACDF", "cervical", False),
+        (PCS, "0RB33ZZ", "UNKNOWN_SPINE", "cervical", False),
         (PCS, "00NY0ZZ", "LUM_LAMI", "lumbar", False),
+        (CPT, "22861", "CRV_CDA", "cervical", False),
+        (CPT, "63075", "UNKNOWN_SPINE", "cervical", False),
+        (CPT, "22633.", "LUM_FUS", "lumbar", True),
+        (ICD9, "84.80", "LUM_FUS", "lumbar", False),
+        (OPCS, "V56.3", "LUM_LAMI", "lumbar", False),
+        (OPCS, "V58.3", "LUM_DISC", "lumbar", False),
         (PCS, "01N10ZZ", "CRV_FORAM", "cervical", False),
         (PCS, "0RR30JZ", "CRV_CDA", "cervical", False),
         (PCS, "0SR20JZ", "LUM_TDR", "lumbar", False),
@@ -201,3 +209,34 @@ def test_a_title_that_says_nothing_adds_nothing(surgery) -> None:
     procedure = Procedure("Procedure/1", "completed", Concept((Coding(CPT, "22612"),), "Operation"))
 
     assert read_procedure(procedure, surgery).basis is Basis.CODED
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ((PCS, "0SG00AJ"), (PCS, "4A11X4G"), (PCS, "B01B1ZZ")),
+        ((PCS, "0SG00A0"), (PCS, "3E0U0GB")),
+        ((CPT, "22633"), (CPT, "61783")),
+        ((OPCS, "V38.6"), (OPCS, "V55.1"), (OPCS, "Y71.1")),
+    ],
+)
+def test_imaging_monitoring_and_method_codes_do_not_speak_against_the_operation(surgery, codes) -> None:
+    reading = read_procedure(a_procedure(*codes), surgery)
+
+    assert (reading.surgery_type, reading.conflicts) == ("LUM_FUS", ())
+
+
+def test_a_knee_beside_a_fusion_still_speaks_against_it(surgery) -> None:
+    reading = read_procedure(a_procedure((PCS, "0SG00AJ"), (PCS, "0SRD0J9")), surgery)
+
+    assert (reading.surgery_type, reading.basis) == ("UNKNOWN_SPINE", Basis.CONFLICTING)
+
+
+def test_a_generator_beside_a_lead_is_a_stimulator(surgery) -> None:
+    reading = read_procedure(a_procedure((ICD9, "03.93"), (ICD9, "86.98")), surgery)
+
+    assert reading.surgery_type == "SCS"
+
+
+def test_method_and_site_codes_alone_are_no_operation(surgery) -> None:
+    assert not read_procedure(a_procedure((OPCS, "Y71.1")), surgery).is_spine_surgery

@@ -299,3 +299,9 @@ def test_rods_are_counted_in_vertebrae_and_are_no_levels(surgery) -> None:
     reading = read(surgery, None, (CPT, "22845", "Anterior instrumentation, 2 to 3 segments"))
 
     assert (reading.level_count, reading.level_count_is_minimum) == (1, True)
+
+
+def test_vertebrae_named_beside_a_cement_code_are_counted(surgery) -> None:
+    reading = read(surgery, "T12 and L1 balloon kyphoplasty", (CPT, "22514"))
+
+    assert (reading.surgery_type, reading.levels, reading.level_count) == ("VERT_AUG", ("T12", "L1"), 2)

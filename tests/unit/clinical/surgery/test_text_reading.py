@@ -29,6 +29,24 @@ def words() -> Words:
         ("ACDF C5-6, C6-7", "CRV_ACDF", "C5-C6 C6-C7"),
         ("ACDF C5, C6, C7", "CRV_ACDF", "C5-C6 C6-C7"),
         ("L4/5 TLIF", "LUM_FUS", "L4-L5"),
+        ("C5 corpectomy with anterior plating", "CRV_ACDF", "C5"),
+        ("Smith-Robinson C5-6", "CRV_ACDF", "C5-C6"),
+        ("C3-6 laminectomy and fusion with lateral mass screws", "CRV_PFUS", "C3-C4 C4-C5 C5-C6"),
+        ("Occiput-C3 fusion", "CRV_PFUS", "C0-C1 C1-C2 C2-C3"),
+        ("Anterior cervical discectomy C5-6", "CRV_ACDF", "C5-C6"),
+        ("Anterior cervical discectomy without fusion C5-6", None, "C5-C6"),
+        ("Fusion of the fourth and fifth lumbar vertebrae", "LUM_FUS", "L4-L5"),
+        ("Kyphoplasty of 12th thoracic vertebra", "VERT_AUG", "T12"),
+        ("Vertebroplastie des 1. Lendenwirbels", "VERT_AUG", "L1"),
+        ("Cement augmentation T7 and T8", "VERT_AUG", "T7 T8"),
+        ("Removal of interspinous device L4/5", "HW_REM", "L4-L5"),
+        ("Removal of interbody fusion device, lumbar", "HW_REM", ""),
+        ("PR TOT DISC ARTHRP ANT 1 NTRSPC LMBR", "LUM_TDR", ""),
+        ("PR TOT DISC ARTHRP ART DISC ANT APPRO 1 NTRSPC CRV", "CRV_CDA", ""),
+        ("PR PERQ VERT AGMNTJ CAVITY CRTJ UNI/BI CANNULJ LMBR", "VERT_AUG", ""),
+        ("PR INSJ/RPLCMT SPI NPGR DIR/INDUXIVE COUPLING", "SCS", ""),
+        ("Release lumbar nerve", "LUM_LAMI", ""),
+        ("Fusion of 8 or more thoracic vertebral joints", "DEF_ADULT", ""),
         ("fusion L2, L5", "LUM_FUS", "L2 L5"),
         ("Laminectomy L3-L5 without fusion", "LUM_LAMI", "L3-L4 L4-L5"),
         ("Laminectomy L2, L4-5", "LUM_LAMI", "L2 L4-L5"),
@@ -204,3 +222,41 @@ def test_abbreviated_words_do_not_end_a_sentence(words: Words) -> None:
 
 def test_without_words_nothing_is_read() -> None:
     assert read_text("TLIF L4-5", Words()) == TextReading()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unlisted procedure, spine",
+        "PR IMPLTJ/RPLCMT ITHCL/EDRL DRUG NFS PMP PRGRBL",
+        "Dural repair lumbar",
+        "PR RPR DURAL/CSF LEAK NOT REQ LAMINECTOMY",
+    ],
+)
+def test_a_spine_operation_without_a_type_is_one_all_the_same(words, text) -> None:
+    reading = read_text(text, words)
+
+    assert (reading.is_spine_surgery, reading.assertion, reading.surgery_type) == (True, Assertion.PERFORMED, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PR ANES LUMBAR SPINE SURGERY NOS",
+        "Postop visit 6 weeks lumbar microdiscectomy",
+        "Physical therapy lumbar fusion",
+        "Intraoperative neuromonitoring during spine surgery",
+        "Laryngoscopy with cordotomy",
+        "PR INSJ/RPLCMT PERPH/GASTRIC NPGR",
+    ],
+)
+def test_what_goes_round_an_operation_is_none(words, text) -> None:
+    assert read_text(text, words).is_spine_surgery is not True
+
+
+def test_a_visit_joined_to_an_operation_does_not_swallow_it(words) -> None:
+    assert read_text("Consultation and L4-5 discectomy", words).is_spine_surgery is True
+
+
+def test_a_booking_with_its_day_is_a_plan(words) -> None:
+    assert read_text("TLIF L5/S1 booked for 12 June", words).assertion is Assertion.PLANNED
