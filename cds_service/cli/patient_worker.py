@@ -7,6 +7,7 @@ bytes on unchanged; gunicorn's own parser still decides what they mean.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import re
@@ -14,10 +15,21 @@ import socket
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from selectors import EVENT_READ
 from typing import Any
+from weakref import WeakSet
 
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from cds_service.web.problems import refuse_unparsed
 
 HEADERS_BYTES_MOST = 256 * 1024
 COLLECTED_BYTES_MOST = 256 * 1024 * 1024
@@ -31,6 +43,17 @@ _LENGTH = re.compile(rb"(?:\A|\r\n)content-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r
 _ANY_FRAMING = re.compile(rb"(?:content-length|transfer-encoding)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
+
+
+_NOT_HTTP = (400, "invalid", "the request is no well-formed HTTP/1.1: its first line, a header or its framing is at fault")
+_BUG = (500, "exception", "the service failed; the operator finds the cause under the request id")
+_REFUSED: dict[type[Exception], tuple[int, str, str]] = {
+    LimitRequestLine: (414, "too-long", "the URL is too long"),
+    LimitRequestHeaders: (431, "too-long", "the request headers are too many or too large"),
+    UnsupportedTransferCoding: (501, "not-supported", "this transfer coding is not supported; send the body as it is, or chunked"),
+    ExpectationFailed: (417, "not-supported", "the only expectation met here is 100-continue"),
+}
+"""What gunicorn's parser refuses -> status, FHIR issue code, words. Never what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +123,8 @@ class PatientWorker(ThreadWorker):
     """gunicorn's thread worker with the collecting main loop. `body_bytes_most` is set by the server."""
 
     body_bytes_most = 16 * 2**20
+    not_again: WeakSet[socket.socket] = WeakSet()
+    """Connections on which a body had no clear end: what follows on them is no request."""
 
     def __init__(self, *given: Any, **named: Any):
         super().__init__(*given, **named)
@@ -135,7 +160,7 @@ class PatientWorker(ThreadWorker):
 
     def finish_request(self, conn: Connection, done: Any) -> None:
         """After an answer, look at what came behind the request: it does not make the socket readable again."""
-        if conn.in_doubt:
+        if conn.in_doubt or conn.sock in self.not_again:
             self.nr_conns -= 1
             conn.close(graceful=True)
             return
@@ -144,6 +169,24 @@ class PatientWorker(ThreadWorker):
             self.poller.unregister(conn.sock)
             self.keepalived_conns.remove(conn)
             self._collect(conn)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer what gunicorn's parser refuses like every other error: an OperationOutcome with a request id (rule C7).
+
+        gunicorn's own answer is HTML that repeats what was sent, and its log line holds header values, tokens among them.
+        """
+        status, code, said = next(
+            (told for kind, told in _REFUSED.items() if isinstance(exc, kind)),
+            _NOT_HTTP if isinstance(exc, ParseException) else _BUG,
+        )
+        request_id, body = refuse_unparsed(status, (code, said, None), exc)
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: {request_id}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        with contextlib.suppress(OSError):
+            client.sendall(head.encode("ascii") + body)
 
     def murder_pending(self) -> None:
         """Close connections whose request does not arrive, and on a stop those that have not begun one."""

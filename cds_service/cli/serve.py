@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from flask import Flask
+from flask import Flask, Response, g, request
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
 
 from cds_service import metrics
 from cds_service.app import create_app, settle_memory
@@ -19,6 +20,7 @@ from cds_service.cli.exits import tells_errors
 from cds_service.cli.patient_worker import PatientWorker
 from cds_service.hooks import PATIENT_VIEW
 from cds_service.settings import Settings
+from cds_service.web.problems import problem
 
 SANDBOX = "https://sandbox.cds-hooks.org/"
 _FIXTURE_CALLS = Path(__file__).resolve().parents[2] / "fhir_fixtures" / "calls"
@@ -67,6 +69,7 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
+        self._app.register_error_handler(ParseException, _broken_framing)
         settle_memory()
         return self._app
 
@@ -78,6 +81,13 @@ class Server(BaseApplication):
 
     def _close_store(self, arbiter: Any, worker: Any) -> None:
         self._app.extensions["spine-cds-store"].close()
+
+
+def _broken_framing(error: ParseException) -> Response:
+    """The parser sees a fault of a chunked body only while the body is read: the client's fault, not ours."""
+    g.facts["error"] = type(error).__name__
+    PatientWorker.not_again.add(request.environ["gunicorn.socket"])
+    return problem(400, [("invalid", "the chunks of the body are not well-formed (RFC 9112, section 7.1)", None)])
 
 
 def _forget_numbers(arbiter: Any, worker: Any) -> None:

@@ -48,9 +48,10 @@ def read_leniently(body: bytes | Raw) -> Any:
     try:
         return _without_surrogates(json.loads(text, parse_int=_whole_number))
     except RecursionError:
-        raise NoJson("nested too deeply") from None
+        raise NoJson("JSON that is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise NoJson(f"no JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        what = f"{error.msg[:1].lower()}{error.msg[1:]}"
+        raise NoJson(f"text that is no JSON ({what} at line {error.lineno}, column {error.colno})") from None
 
 
 def read_part(raw: Raw, shape: Any, place: str, faults: Faults) -> Any:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 from cds_service.errors import StoreUnavailable
 from cds_service.security.tenants import Tenant
 
 REMEMBERED_MOST = 200_000
+PATIENCE_SECONDS = 0.25
+"""Half of the 500 ms that an answer may take (rule C6); a healthy store needs a few milliseconds."""
+ASKERS_MOST = 16
 
 
 class ReplayStore(Protocol):
@@ -66,11 +71,25 @@ class ReplayGuard:
 
     While the shared store is down a token is checked within this process only: calls still get their answer, and a
     replay can pass at most once per worker and within the token's lifetime cap. `remember` tells when that was so.
+    A store that does not answer within *patience_seconds* counts as down until it has answered that question: a database
+    that hangs must not take the threads that answer calls. At most *askers_most* questions are open at once.
     """
 
-    def __init__(self, shared: ReplayStore | None = None, clock: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        shared: ReplayStore | None = None,
+        clock: Callable[[], float] = time.time,
+        patience_seconds: float = PATIENCE_SECONDS,
+        askers_most: int = ASKERS_MOST,
+    ):
         self._shared = shared
         self._own = MemoryReplayStore(clock)
+        self._patience_seconds = patience_seconds
+        self._askers_most = askers_most
+        self._askers: ThreadPoolExecutor | None = None
+        self._askers_of = 0
+        self._unanswered: Future[bool] | None = None
+        self._lock = threading.Lock()
 
     def remember(self, tenant_id: str, digest: str, expires_at: int) -> tuple[bool, bool]:
         """Give (first use, whether all processes were asked)."""
@@ -78,7 +97,22 @@ class ReplayGuard:
             return False, True
         if self._shared is None:
             return True, True
+        unanswered = self._unanswered
+        if unanswered is not None and not unanswered.done():
+            return True, False
+        asked = self._pool().submit(self._shared.remember, tenant_id, digest, expires_at)
         try:
-            return self._shared.remember(tenant_id, digest, expires_at), True
+            return asked.result(self._patience_seconds), True
+        except TimeoutError:
+            self._unanswered = asked
+            return True, False
         except StoreUnavailable:
             return True, False
+
+    def _pool(self) -> ThreadPoolExecutor:
+        """Give the threads that ask the shared store; each process has its own, for threads do not live over a fork."""
+        with self._lock:
+            if self._askers is None or self._askers_of != os.getpid():
+                self._askers = ThreadPoolExecutor(self._askers_most, "replay")
+                self._askers_of = os.getpid()
+            return self._askers

@@ -6,6 +6,7 @@ waits for the store; what cannot be noted is dropped and counted, and its feedba
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, Table, create_engine, delete, event, make_url, select
@@ -35,6 +37,8 @@ NOT_OFFERED = "other"
 _SQLITE_BUSY_SECONDS = 5
 _POSTGRES_CONNECT_SECONDS = 3
 _POSTGRES_STATEMENT_MILLISECONDS = 5_000
+_POSTGRES_WAIT_SECONDS = 6.0
+"""A little longer than a statement may take: beyond it the server itself does not answer."""
 _WAITING_MOST = 10_000
 _BATCH_MOST = 500
 _BATCH_SECONDS = 0.2
@@ -302,13 +306,48 @@ def _open(url: str) -> Engine:
         engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False})
         event.listen(engine, "connect", _durable_sqlite)
         return engine
+    engine = _postgres(url)
+    event.listen(engine, "do_connect", _connect_impatiently)
+    return engine
+
+
+def _postgres(url: str) -> Engine:
     options = f"{make_url(url).query.get('options', '')} -c statement_timeout={_POSTGRES_STATEMENT_MILLISECONDS}"
     return create_engine(
         url,
         pool_pre_ping=True,
         pool_timeout=_POSTGRES_CONNECT_SECONDS,
-        connect_args={"connect_timeout": _POSTGRES_CONNECT_SECONDS, "options": options.strip()},
+        connect_args={
+            "connect_timeout": _POSTGRES_CONNECT_SECONDS,
+            "options": options.strip(),
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": _POSTGRES_STATEMENT_MILLISECONDS,
+        },
     )
+
+
+def _connect_impatiently(dialect: Any, record: Any, given: Any, named: Any) -> Any:
+    """Connect so that a server which hangs (frozen, cut off) frees our thread: its own statement_timeout cannot."""
+    return _impatient(dialect.dbapi.Connection).connect(*given, **named)
+
+
+@functools.cache
+def _impatient(kind: Any) -> Any:
+    """Give psycopg's connection class *kind* with a limit to every wait; a connection that broke it is closed."""
+
+    class ImpatientConnection(kind):
+        def wait(self, gen: Any, *given: Any, **named: Any) -> Any:
+            named["timeout"] = min(named.get("timeout") or _POSTGRES_WAIT_SECONDS, _POSTGRES_WAIT_SECONDS)
+            try:
+                return super().wait(gen, *given, **named)
+            except Exception as error:
+                if type(error).__name__ == "_WaitTimeout":
+                    self.pgconn.finish()
+                raise
+
+    return ImpatientConnection
 
 
 def _durable_sqlite(connection, record) -> None:

@@ -46,7 +46,10 @@ def migrate(engine: Engine) -> str:
             connection.commit()
             return MigrationContext.configure(connection).get_current_revision() or ""
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the store cannot be brought up to date: {type(error).__name__}") from error
+        raise StoreUnavailable(
+            f"SPINE_CDS_DATABASE_URL: the store cannot be reached or brought up to date ({type(error).__name__}); see whether "
+            "the database runs, and whether its user may create tables"
+        ) from error
 
 
 @contextmanager

@@ -6,8 +6,8 @@ In development loopback origins are let in too, and a page on the public web may
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
@@ -15,6 +15,7 @@ _METHODS = "GET, HEAD, POST, OPTIONS"
 _HEADERS = "Authorization, Content-Type, Accept"
 _EXPOSED = "X-Request-Id, Retry-After, Warning, WWW-Authenticate"
 _PREFLIGHT_SECONDS = 600
+_LOOPBACK_ORIGIN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 
 
 def register_cors(app: Flask, is_allowed: Callable[[str], bool], development: bool) -> None:
@@ -46,5 +47,4 @@ def register_cors(app: Flask, is_allowed: Callable[[str], bool], development: bo
 
 def is_loopback_origin(origin: str) -> bool:
     """True for http(s) pages of this machine, whatever their port."""
-    parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return _LOOPBACK_ORIGIN.fullmatch(origin) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
+from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
@@ -81,6 +82,15 @@ def problem(status: int, issues: Iterable[Issue]) -> Response:
     return response
 
 
+def refuse_unparsed(status: int, issue: Issue, error: Exception) -> tuple[str, bytes]:
+    """Give request id and body for what the HTTP server refuses before there is a request, and log it: only its kind,
+    for the error's message holds what was sent."""
+    request_id = uuid4().hex
+    tell = _LOG.error if status == 500 else _LOG.info
+    tell("request", request_id=request_id, route="none", status=status, error=type(error).__name__)
+    return request_id, operation_outcome(request_id, [issue])
+
+
 def _ours(error: SpineCdsError) -> Response:
     status = status_of(error)
     if status == 500:
@@ -103,7 +113,12 @@ def _issues(error: SpineCdsError) -> list[Issue]:
         return [("not-found", "no CDS service has this id; GET /cds-services lists those that there are", None)]
     if isinstance(error, RequiredDataMissing):
         return [
-            ("required", f"required data is missing: prefetch key {key} ({template}): {tried}", f"prefetch.{key}")
+            (
+                "required",
+                f"required data is missing: prefetch key {key} ({template}): {tried}; send it in the prefetch, or let it be "
+                "read with fhirServer and fhirAuthorization",
+                f"prefetch.{key}",
+            )
             for key, template, tried in error.missing
         ]
     if isinstance(error, WrongPatient):

@@ -6,6 +6,7 @@ Older shapes seen in the field are read too, and said: a single entry without th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, vali
 from cds_service.errors import CallFaults, Fault
 from cds_service.wire.body import check_envelope, check_text, decode
 from cds_service.wire.request import faults_of
+
+_LEAP_SECOND = re.compile(r"^(.{16}:)60")
 
 LARGEST_REPORT = 1000
 """Entries in one report; a client that sends more is asked to split them."""
@@ -48,7 +51,8 @@ class _Timestamp(fields.Field):
         try:
             if not isinstance(value, str) or len(value) < 20 or value[10] not in "Tt ":
                 raise ValueError
-            moment = datetime.fromisoformat(value.upper())
+            # RFC 3339 knows second 60; Python does not, and a second earlier is the same report.
+            moment = datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>59", value.upper()))
             if moment.tzinfo is None:
                 raise ValueError
             return moment.astimezone(UTC)

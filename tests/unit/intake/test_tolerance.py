@@ -229,7 +229,7 @@ def test_a_single_line_nested_without_end_does_not_hide_the_others() -> None:
 
     record = read_bundle(f"{PATIENT}\n{deep}\n{GOOD}".encode())
 
-    assert len(record.observations or ()) == 1 and said(record) == [("line 2", None, "nested too deeply", True)]
+    assert len(record.observations or ()) == 1 and said(record) == [("line 2", None, "JSON that is nested too deeply", True)]
 
 
 def test_bundles_inside_bundles_are_opened_up_to_a_depth() -> None:
