@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -125,11 +124,9 @@ def welcome(settings: Settings, has_page: bool) -> str:
 
 
 def find_example_call(folder: Path = _FIXTURE_CALLS) -> str | None:
-    """A fixture call of patient-view, as a path from where we stand; None where there is none."""
-    for file in sorted(folder.glob("*.json")):
-        if json.loads(file.read_text(encoding="utf-8")).get("hook") == PATIENT_VIEW.hook:
-            return os.path.relpath(file)
-    return None
+    """The plain fixture call of patient-view, as a path from where we stand; None where there is none."""
+    file = folder / f"{PATIENT_VIEW.hook}.json"
+    return os.path.relpath(file) if file.is_file() else None
 
 
 COMMANDS = (serve,)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from cds_service.security.tenants import load_tenants
+from cds_service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -90,3 +91,21 @@ def test_licences_are_on_the_list_and_a_bill_of_materials_is_made(tmp_path: Path
     assert bill["bomFormat"] == "CycloneDX" and {"flask", "pyjwt"} <= {
         part["name"].lower() for part in bill["components"]
     }
+
+
+def test_the_settings_of_both_deployments_start_the_service(tmp_path: Path) -> None:
+    image = dict(re.findall(r"(SPINE_CDS_[A-Z_]+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+    image |= {"SPINE_CDS_CARDS": str(ROOT / "cards"), "SPINE_CDS_COMMIT": "unknown"}
+    documents = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "spine-cds.yaml").read_text()))
+    pod = next(one for one in documents if one["kind"] == "Deployment")["spec"]["template"]["spec"]
+    tenants = tmp_path / "tenants.yaml"
+    tenants.write_text(next(one["data"] for one in documents if one["kind"] == "ConfigMap")["tenants.yaml"])
+    given = {"SPINE_CDS_DATABASE_URL": "postgresql://spine:word@db/spine", "SPINE_CDS_CARD_SECRET": "0" * 64}
+    cluster = {one["name"]: one.get("value", given.get(one["name"], "")) for one in pod["containers"][0]["env"]}
+    trial = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["cds"]["environment"]
+
+    in_cluster = Settings.from_env(image | cluster | {"SPINE_CDS_TENANTS": str(tenants)})
+    on_trial = Settings.from_env(image | trial)
+
+    assert not in_cluster.is_development and in_cluster.card_secret == "0" * 64
+    assert on_trial.is_development
