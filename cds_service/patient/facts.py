@@ -234,11 +234,11 @@ class Chart:
             lists = dict.fromkeys(self.known.index.lists_of_words(words), (None, None, words))
         else:
             lists = {
-                codelist: (coding.code, coding.system, coding.display or condition.code.text or coding.code)
+                codelist: (coding.code, coding.system, self._named(coding, condition.code.text))
                 for coding in reversed(condition.code.codings)
                 if coding.code
                 for codelist in self.known.index.lists_of(coding)
-            }
+            } or self._by_name(condition)
         if not lists:
             return
         active = self._is_active(condition)
@@ -254,6 +254,19 @@ class Chart:
                 (*where, *condition.code.words, *condition.notes),
             )
             found.setdefault(codelist, []).append(mention)
+
+    def _by_name(self, condition: Condition) -> dict[str, tuple[str | None, str | None, str]]:
+        """Read the words beside a code that no codelist knows: a local code, or a SNOMED CT concept below a listed one
+        ("left foot drop"). ICD needs no words: its families are listed whole, and its terms speak of other encounters."""
+        codings = [coding for coding in condition.code.codings if coding.code]
+        if any(coding.key[0].startswith("icd") for coding in codings):
+            return {}
+        words = ", ".join(dict.fromkeys(condition.code.words))
+        return dict.fromkeys(self.known.index.lists_of_words(words), (codings[0].code, codings[0].system, words))
+
+    def _named(self, coding: Coding, text: str | None = None) -> str:
+        """Give what a coding says in words: the chart's own, else the term of our codelist, else the code."""
+        return coding.display or text or self.known.index.term_of(coding) or coding.code or ""
 
     def _is_active(self, condition: Condition) -> bool:
         if _dated(condition.abatement):
@@ -296,11 +309,11 @@ class Chart:
                 for codelist in index.lists_of(coding):
                     settled.add(coding.key)
                     if present:
-                        yield codelist, coding.display or coding.code, coding
+                        yield codelist, self._named(coding), coding
             return
         for coding in raw.codings if isinstance(raw, Concept) else ():
             for codelist in index.lists_of(coding) if coding.code else ():
-                yield codelist, coding.display or coding.code, coding
+                yield codelist, self._named(coding), coding
         said = " ".join((*concept.words, *_words_of(raw)))
         if _is_present(raw) is not False:
             for codelist in index.lists_of_words(said):
@@ -323,7 +336,7 @@ class Chart:
             for coding in one.code.codings:
                 if coding.code:
                     for codelist in self.known.index.lists_of(coding):
-                        lists.setdefault(codelist, (coding.code, coding.system, coding.display or coding.code))
+                        lists.setdefault(codelist, (coding.code, coding.system, self._named(coding)))
             words = " ".join(one.code.words)
             for codelist in self.known.index.lists_of_words(words):
                 lists.setdefault(codelist, (None, None, words))

@@ -80,14 +80,15 @@ class Codelist:
 
 _ICD = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
 _SNOMED = re.compile(r"\d{6,18}")
+_WORD = re.compile(r"\w+")
 # What is said before a finding that makes it none. "No improvement of" and "not ruled out" leave it standing.
 _NEGATED = re.compile(
     r"\b(?:(?:no|not)\b(?! (?:improv|chang|better|resol|settl|relie|recover|ruled out|excluded|only|just|sure))"
     r"|without\b|denies\b|denied\b|negative for\b|free of\b|(?<!not )(?<!not been )ruled out\b"
-    r"|family\b|familial\b|fh\b|mother|father|history of\b|h/o\b)[^.;,]{0,40}$"
+    r"|screening for\b|risk of\b|risk for\b|family\b|familial\b|fh\b|mother|father|history of\b|h/o\b)[^.;,]{0,40}$"
     r"|\b(?:non|ex|never|former)[- ]$"
 )
-_NOT_THE_THING = re.compile(r"\s*:?\s*(?:prophyla|screening|risk\b|ruled out|excluded)")
+_NOT_THE_THING = re.compile(r"\s*:?\s*(?:prophyla|screening|test\b|risk\b|ruled out|excluded)")
 """What is said behind a finding that makes it none: "DVT prophylaxis", "DVT ruled out"."""
 
 
@@ -122,11 +123,14 @@ class CodelistIndex:
         self._exact: dict[CodeKey, tuple[str, ...]] = {}
         self._families: dict[tuple[str, int], dict[str, tuple[str, ...]]] = {}
         self._words: list[tuple[re.Pattern[str], str]] = []
+        self._terms: dict[CodeKey, str] = {}
+        first_words: set[str] = set()
         observable: set[CodeKey] = set()
         carriers: set[CodeKey] = set()
         for codelist in codelists:
             for entry in codelist.entries:
                 system, code = normal_key(entry.system, entry.code)
+                self._terms.setdefault((system, code), entry.term)
                 if entry.is_prefix:
                     table = self._families.setdefault((system, len(code)), {})
                     table[code] = (*table.get(code, ()), codelist.id)
@@ -139,6 +143,8 @@ class CodelistIndex:
             if codelist.words:
                 pattern = "|".join(re.escape(words.lower()) for words in codelist.words)
                 self._words.append((re.compile(rf"\b(?:{pattern})\b"), codelist.id))
+                first_words.update(_WORD.search(words.lower()).group() for words in codelist.words)
+        self._first_words = frozenset(first_words)
         self.observable: frozenset[CodeKey] = frozenset(observable)
         """Codes under which a finding may be sent as an Observation."""
         self.carriers: frozenset[CodeKey] = frozenset(carriers)
@@ -153,9 +159,20 @@ class CodelistIndex:
                 found += table.get(code[:length], ())
         return found
 
+    def term_of(self, coding: Coding) -> str | None:
+        """Give the term under which *coding* (or its family) stands in a codelist; None where it stands in none."""
+        system, code = match_key(coding)
+        found = self._terms.get((system, code))
+        while found is None and len(code) > 1:
+            code = code[:-1]
+            found = self._terms.get((system, code)) if code in self._families.get((system, len(code)), ()) else None
+        return found
+
     def lists_of_words(self, text: str) -> tuple[str, ...]:
         """Name the codelists whose words stand in *text* and are not negated there."""
         lowered = text.lower()
+        if self._first_words.isdisjoint(_WORD.findall(lowered)):
+            return ()
         found = []
         for pattern, codelist in self._words:
             for match in pattern.finditer(lowered):

@@ -233,7 +233,7 @@ def test_a_symptom_observation_names_its_finding_in_the_value() -> None:
     coded = DISC.observed(symptom, Concept((Coding("http://snomed.info/sct", "271594007"), Coding(None, None, "x"))))
     worded = DISC.observed(symptom, "fainted in the gym")
 
-    assert _mentions(coded, "syncope")[0].evidence.what == "271594007"
+    assert _mentions(coded, "syncope")[0].evidence.what == "Syncope"
     assert _mentions(worded, "syncope")[0].is_text_only
 
 
@@ -282,7 +282,7 @@ def test_medicines_are_known_by_code_and_by_name() -> None:
     nameless = DISC.takes("atc", "N02AA05").but()
 
     assert _drugs(rxnorm)[0].what == "Oxycodone 5 MG Oral Tablet"
-    assert _drugs(nameless)[0].what == "N02AA05"
+    assert _drugs(nameless)[0].what == "Opioids"
     assert not _drugs(DISC.takes("atc", "A02BC01", "omeprazole"))
     assert not _drugs(DISC.without("medications"))
     medication = replace(DISC.takes("atc", "x").medications[0], code=Concept((Coding("s", None, "oxycodone"),)))
