@@ -14,7 +14,7 @@ from cds_service.knowledge.canonical import (
     exercise_url,
     library_url,
     request_url,
-)  # fmt: skip
+)
 from cds_service.knowledge.model import Dosing, Exercise, Governance
 from cds_service.publish.shapes import (
     CPG,
@@ -27,7 +27,7 @@ from cds_service.publish.shapes import (
     computable_name,
     concept,
     metadata,
-)  # fmt: skip
+)
 
 _PROFILES = (f"{SHAREABLE}activitydefinition", f"{CPG}/cpg-computableactivity")
 
@@ -67,7 +67,7 @@ def exercise_activity(shelf: Shelf, exercise: Exercise, governance: Governance) 
         level="structured",
         systems=("snomed",) if exercise.snomed_code else (),
     )
-    found["purpose"] = f"Trains: {exercise.target}."
+    found["purpose"] = f"For: {exercise.target}."
     found["usage"] = _usage(exercise)
     found |= authored(governance)
     found["topic"] = [_tag(shelf, tag) for tag in sorted(exercise.tags)]
@@ -162,18 +162,18 @@ def _tag(shelf: Shelf, tag: str) -> Resource:
 def _timing(dosing: Dosing) -> Resource:
     """Give how often and how long as Timing.repeat; empty where FHIR cannot say it in one sentence.
 
-    A number of times a day on some days of the week has no element: the words of the dose then stand alone.
+    Times a day on some days of the week, and "at least" so many, have no element: the words of the dose stand alone.
     """
     per_day, per_week, minutes = dosing.times_per_day, dosing.days_per_week, dosing.minutes
-    if per_day and per_week:
+    if per_day and per_week or any(span and span.high is None for span in (per_day, per_week, minutes)):
         return {}
     found: Resource = {}
     if minutes:
         found |= {"duration": minutes.low, "durationUnit": "min"}
-        found |= {"durationMax": minutes.high} if minutes.high is not None and minutes.high != minutes.low else {}
+        found |= {"durationMax": minutes.high} if minutes.high != minutes.low else {}
     often = per_day or per_week
     if often:
         found["frequency"] = often.low
-        found |= {"frequencyMax": often.high} if often.high is not None and often.high != often.low else {}
+        found |= {"frequencyMax": often.high} if often.high != often.low else {}
         found |= {"period": 1, "periodUnit": "d" if per_day else "wk"}
     return found

@@ -16,7 +16,7 @@ from cds_service.knowledge.canonical import (
     library_url,
     protocol_url,
     request_url,
-)  # fmt: skip
+)
 from cds_service.knowledge.in_words import say_weeks
 from cds_service.knowledge.model import ActivityTarget, FirstWeek, Permission, Phase, Protocol
 from cds_service.publish.shapes import (
@@ -33,9 +33,10 @@ from cds_service.publish.shapes import (
     concept,
     element_id,
     metadata,
+    sentence,
     week_range,
     weeks,
-)  # fmt: skip
+)
 
 PLAN_TYPE = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
 OPERATION = "operation"
@@ -113,7 +114,7 @@ def _goal_id(phase: str) -> str:
 
 
 def _phase_goal(phase: Phase) -> Resource:
-    return {"id": _goal_id(phase.id), "description": {"text": f"{say_weeks(phase.from_week, phase.to_week)}: {phase.goal}"}}
+    return {"id": _goal_id(phase.id), "description": {"text": sentence(f"{say_weeks(phase.from_week, phase.to_week)}: {phase.goal}")}}
 
 
 def _target_goal(target: ActivityTarget) -> Resource:
@@ -134,7 +135,7 @@ def _target_goal(target: ActivityTarget) -> Resource:
 def _actions(shelf: Shelf, protocol: Protocol, targets: list[ActivityTarget]) -> list[Resource]:
     phases = [_phase(shelf, protocol, phase, targets) for phase in protocol.phases]
     gates = [_gate(shelf, protocol, index) for index in range(len(protocol.progression))]
-    groups = [_with_clearance(shelf, protocol), _never(shelf, protocol), _limits(shelf, protocol)]
+    groups = [_with_clearance(shelf, protocol), _never(shelf, protocol), _walking(shelf, protocol), _limits(shelf, protocol)]
     return [_anchor(shelf, protocol), *phases, *gates, *(group for group in groups if group["action"])]
 
 
@@ -169,7 +170,7 @@ def _phase(shelf: Shelf, protocol: Protocol, phase: Phase, targets: list[Activit
         "id": element_id(phase.id),
         "prefix": phase.id,
         "title": f"Phase {phase.id}, {say_weeks(phase.from_week, phase.to_week)}",
-        "description": phase.goal,
+        "description": sentence(phase.goal),
         "textEquivalent": "Begins in this phase, beside all that began before.",
         "goalId": [_goal_id(phase.id)] + [element_id("target", one.id) for one in targets if one.phase == phase.id],
         "condition": conditions,
@@ -201,7 +202,7 @@ def _gate(shelf: Shelf, protocol: Protocol, index: int) -> Resource:
     found: Resource = {
         "id": element_id("gate", test.from_phase, test.to_phase, str(index)),
         "title": f"Gate from {test.from_phase} to {test.to_phase}",
-        "description": test.say,
+        "description": sentence(test.say),
         "documentation": shelf.documentation(test.mark, test.sources),
     }
     if test.week is not None:
@@ -247,12 +248,23 @@ def _never(shelf: Shelf, protocol: Protocol) -> Resource:
     }
 
 
+def _walking(shelf: Shelf, protocol: Protocol) -> Resource:
+    actions = []
+    for number, target in enumerate((*protocol.walking, *shelf.knowledge.walking), start=1):
+        found: Resource = {"id": element_id("walking", str(number)), "title": "Walking", "description": sentence(target.say)}
+        found["documentation"] = shelf.documentation(target.mark, target.sources)
+        if target.from_week is not None:
+            found |= _span(target.from_week, target.to_week)
+        actions.append(found)
+    return {"id": "walking", "title": "How far to walk", "groupingBehavior": "logical-group", "action": actions}
+
+
 def _limits(shelf: Shelf, protocol: Protocol) -> Resource:
     actions = [
         {
             "id": element_id("limit", str(number), str(step.from_week)),
             "title": restriction.topic,
-            "description": step.say,
+            "description": sentence(step.say),
             "documentation": shelf.documentation(restriction.mark, restriction.sources),
             **_span(step.from_week, step.to_week),
         }

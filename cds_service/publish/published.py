@@ -55,7 +55,8 @@ def publish(knowledge: Knowledge, base: str) -> Published:
 
 def _make(shelf: Shelf) -> Iterator[Resource]:
     knowledge = shelf.knowledge
-    exercises, codelists = knowledge.tables["exercises.csv"], knowledge.tables["codelists"]
+    whole = _whole(knowledge)
+    exercises, codelists = (knowledge.tables.get(name, whole) for name in ("exercises.csv", "codelists"))
     yield from _parts(shelf, exercises, codelists)
     for protocol in knowledge.protocols.values():
         yield protocol_plan(shelf, protocol)

@@ -34,7 +34,8 @@ from cds_service.publish.shapes import (
     concept,
     element_id,
     metadata,
-)  # fmt: skip
+    sentence,
+)
 
 EFFECT_WORDS = {
     Effect.STOP_ALL: "Every exercise stops",
@@ -97,7 +98,7 @@ def _grade(shelf: Shelf, rule: SafetyRule, grade: Grade) -> Resource:
         "id": element_id(rule.id, grade.id),
         "title": f"{rule.title}: {grade.id.replace('_', ' ')} ({grade.severity.value})",
         "description": _without_gaps(" ".join(part for part in (grade.say, grade.do) if part)),
-        "textEquivalent": _sentence(say_effect(grade)),
+        "textEquivalent": sentence(say_effect(grade)),
         "priority": _PRIORITY[grade.severity],
         "code": [concept(effect)],
         "documentation": shelf.documentation(grade.mark, (*rule.sources, *grade.sources)),
@@ -154,7 +155,3 @@ def _codelist_input(shelf: Shelf, codelist: Codelist) -> Resource:
 
 def _without_gaps(text: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda gap: f"[{_FILLED_IN.get(gap[1], gap[1])}]", text)
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:] + "."

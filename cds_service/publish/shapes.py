@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -34,8 +34,21 @@ MARK_WORDS = {
     Mark.SEC: "Seen second-hand only",
 }
 
-_ATTRIBUTED = {"snomed": "SNOMED", "cpt": "CPT", "loinc": "LOINC", "icd": "ICD-10", "opcs4": "OPCS-4"}
-"""Beginning of a system's short name -> the word by which the attribution of cards/knowledge.yaml names it."""
+_OWN_NOTICE = "Apache-2.0 for our own words. Codes and terms of others keep their own licence."
+_NOTICES = {
+    "snomed": "SNOMED CT codes; a term shown as display comes from the International Patient Summary free set, published by "
+    "SNOMED International and HL7 under CC BY 4.0. Use of SNOMED CT beyond that set may need an affiliate licence.",
+    "cpt": "CPT codes are the property of the American Medical Association. They stand here as numbers without their "
+    "descriptions; use them only under a CPT licence.",
+    "loinc": "LOINC codes are copyright Regenstrief Institute, Inc. and the LOINC Committee, used free of charge under the "
+    "LOINC licence (https://loinc.org/license).",
+    "icd9": "ICD-9-CM procedure codes are published by the United States government.",
+    "icd10": "ICD-10-CM and ICD-10-PCS are published by the United States government, ICD-10 by the World Health Organization.",
+    "opcs4": "OPCS-4 codes are published by NHS England under the Open Government Licence.",
+    "hcpcs": "HCPCS Level II codes are published by the United States government.",
+    "atc": "ATC codes are published by the WHO Collaborating Centre for Drug Statistics Methodology.",
+}
+"""Beginning of a system's short name -> whose it is, in the words of a resource that stands alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +82,6 @@ class Shelf:
             if one is not None and one.citable
         ]
 
-    def copyright(self, systems: Iterable[str]) -> str:
-        """Give the licence of our words, and of every terminology in *systems* (short names)."""
-        notes = self.knowledge.notes
-        named = {word for start, word in _ATTRIBUTED.items() if any(one.startswith(start) for one in systems)}
-        lines = [notes.get("licence", "")]
-        lines += [line for line in notes.get("attribution", "").splitlines() if any(word in line for word in named)]
-        return "\n\n".join(line for line in lines if line)
-
 
 def metadata(
     shelf: Shelf,
@@ -90,7 +95,7 @@ def metadata(
     profiles: Iterable[str] = (),
     capabilities: Iterable[str] = ("shareable",),
     level: str | None = None,
-    systems: Iterable[str] = (),
+    systems: Collection[str] = (),
 ) -> Resource:
     """Give the head of a resource: identity, version, status by *governance*, who answers for it, its licence.
 
@@ -112,7 +117,7 @@ def metadata(
     found["experimental"] = governance.status is not Status.ACTIVE
     found["publisher"] = PUBLISHER
     found["description"] = description
-    found["copyright"] = shelf.copyright(systems)
+    found["copyright"] = licence(systems)
     return found
 
 
@@ -160,8 +165,19 @@ def applicability(words: str, kind: str = "applicability") -> Resource:
     return {"kind": kind, "expression": {"description": words, "language": PLAIN_TEXT, "expression": words}}
 
 
+def licence(systems: Collection[str]) -> str:
+    """Give the licence of our words, and of every terminology in *systems* (short names)."""
+    named = [words for start, words in _NOTICES.items() if any(one.startswith(start) for one in systems)]
+    return "\n\n".join([_OWN_NOTICE, *named])
+
+
+def sentence(words: str) -> str:
+    """Give *words* with a capital and a full stop."""
+    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith((".", "?", "!")) else ".")
+
+
 def element_id(*parts: str) -> str:
-    """Give an id for an action, unique where the parts are: letters, digits, hyphens and dots, 64 at most."""
+    """Give an id for an action or goal, unique where the parts are unique: letters, digits and hyphens."""
     return fhir_id("-".join(parts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -30,8 +31,16 @@ class _Member:
 
 def codelist_value_set(shelf: Shelf, codelist: Codelist, governance: Governance) -> Resource:
     """Give a codelist of conditions, findings or medicines. A family of codes is a filter on how codes begin."""
+    # One word for several codes of a system is a word of ours: no system calls two things alike.
+    often = Counter((one.system, one.term) for one in codelist.entries)
     members = [
-        _Member(one.system, one.code, one.term, one.mark == "V" and bool(one.source), one.is_prefix)
+        _Member(
+            one.system,
+            one.code,
+            one.term,
+            is_official=one.mark == "V" and bool(one.source) and often[(one.system, one.term)] == 1,
+            is_family=one.is_prefix,
+        )
         for one in codelist.entries
     ]
     name = codelist.name or codelist.id.replace("_", " ")
@@ -94,7 +103,8 @@ def _code_system(
     found["caseSensitive"] = True
     found["content"] = "complete"
     found["count"] = len(concepts)
-    found["concept"] = [{"code": code, "display": display} for code, display in concepts.items()]
+    if concepts:
+        found["concept"] = [{"code": code, "display": display} for code, display in concepts.items()]
     return found
 
 

@@ -11,11 +11,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from cds_service.publish import publish
+from cds_service.publish.search import capability_statement, search
 from tests.advice_maker import BASE, knowledge
 from tests.independent.test_medplum import _created
 
@@ -65,6 +67,11 @@ def _sample() -> list[dict]:
         + list(held.of_type("ValueSet"))[::9]
         + list(held.of_type("CodeSystem"))
         + list(held.of_type("Library"))
+        + [
+            capability_statement(held, "1.0", date(2026, 5, 20)),
+            search(held, "CodeSystem", [("_count", "2")]),
+            search(held, "PlanDefinition", [("name", "nobody")]),
+        ]
     )
 
 
@@ -83,7 +90,7 @@ def test_hapi_finds_nothing_wrong_and_finds_what_is_wrong() -> None:
     *findings, status, relation, publisher, name = _findings(sample + broken)
 
     assert len(findings) == len(sample) > 120
-    assert {sample[place]["resourceType"] + "/" + sample[place]["id"]: one for place, one in enumerate(findings) if one} == {}
+    assert {f"{place} {sample[place]['resourceType']}": one for place, one in enumerate(findings) if one} == {}
     assert "status" in " ".join(status) and "relationship" in " ".join(relation)
     assert "publisher" in " ".join(publisher), "the profile shareableplandefinition is checked"
     assert "pdf-0" in " ".join(name)

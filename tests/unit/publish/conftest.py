@@ -17,8 +17,8 @@ def published() -> Published:
 
 
 def actions_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every action of a PlanDefinition, at any depth."""
-    waiting = list(plan["action"])
+    """Every action of a PlanDefinition at any depth; none of other resources."""
+    waiting = list(plan.get("action", ()))
     while waiting:
         action = waiting.pop(0)
         yield action

@@ -17,9 +17,11 @@ from cds_service.intake.read import read_bundle
 from cds_service.knowledge.canonical import CARD_TOPICS, REQUEST_KINDS
 from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import Permission, Status
+from cds_service.knowledge.signed import signed_only
 from cds_service.publish import Published, publish
 from cds_service.publish.activities import REQUEST_CODES
 from tests.advice_maker import BASE, CARDS, a_call, an_advice, an_alert, knowledge, osteoporosis
+from tests.unit.knowledge.test_overlay import an_overlay
 from tests.unit.publish.conftest import actions_of, strings_in
 
 FIXTURES = Path(__file__).parents[3] / "fhir_fixtures"
@@ -49,6 +51,7 @@ def test_every_resource_can_be_shared(published: Published) -> None:
         assert resource["url"] == f"{BASE}/fhir/{key}"
         assert resource["version"] == knowledge().version
         assert re.fullmatch(r"[A-Z][A-Za-z0-9_]{0,254}", resource["name"]), key
+        assert all(re.fullmatch(r"[a-z0-9\-]{1,64}", one["id"]) for one in actions_of(resource)), key
         assert all(name in resource for name in SHAREABLE), key
         assert resource["copyright"].startswith("Apache-2.0"), key
 
@@ -257,3 +260,71 @@ def test_each_request_and_each_card_topic_is_published(published: Published) -> 
     assert all(f"ActivityDefinition/{kind}" in published.resources for kind in REQUEST_KINDS)
     topics = published.resources["CodeSystem/card-topic"]["concept"]
     assert {one["code"] for one in topics} == set(CARD_TOPICS)
+
+
+CPG = "http://hl7.org/fhir/uv/cpg/StructureDefinition/"
+CPG_CAPABILITIES = {"shareable", "computable", "publishable", "executable"}
+CPG_LEVELS = {"narrative", "semi-structured", "structured", "executable"}
+CPG_RULES = {
+    f"{CPG}cpg-computableplandefinition": (
+        ("type 1..1 of the plan types", lambda one: one["type"]["coding"][0]["code"] in ("order-set", "clinical-protocol", "eca-rule", "workflow-definition")),
+        ("library 0..1", lambda one: len(one.get("library", [])) <= 1),
+        ("action 1..*", lambda one: len(one["action"]) >= 1),
+    ),
+    f"{CPG}cpg-computableactivity": (
+        ("kind 1..1", lambda one: one["kind"] == "ServiceRequest"),
+        ("library 0..1", lambda one: len(one.get("library", [])) <= 1),
+    ),
+}
+"""Read from CPG-on-FHIR 2.0.0 (input/fsh/profiles); the validators at hand do not carry the guide."""
+
+
+def test_what_claims_a_profile_of_the_guideline_guide_keeps_its_rules(published: Published) -> None:
+    claims = 0
+    for key, resource in published.resources.items():
+        for profile in resource["meta"]["profile"]:
+            for words, holds in CPG_RULES.get(profile, ()):
+                claims += 1
+                assert holds(resource), f"{key}: {words}"
+        for extension in resource["extension"]:
+            known = CPG_CAPABILITIES if extension["url"].endswith("knowledgeCapability") else CPG_LEVELS
+            assert extension["valueCode"] in known
+    assert claims > 200
+
+
+def test_only_what_is_structured_by_weeks_claims_to_be_computable(published: Published) -> None:
+    for plan in published.of_type("PlanDefinition"):
+        computable = "computable" in [one["valueCode"] for one in plan["extension"]]
+        assert computable == (plan["type"]["coding"][0]["code"] == "clinical-protocol")
+
+
+def test_a_local_protocol_is_published_with_its_own_weeks_and_its_name(tmp_path: Path) -> None:
+    local = load_knowledge(CARDS, an_overlay(tmp_path, "  - {protocol: LUM_FUS, exercise: bridge, from_week: 8}\n"))
+
+    plan = publish(local, BASE).resources["PlanDefinition/lum-fus"]
+
+    (bridge,) = [one for one in actions_of(plan) if one["id"] == "bridge"]
+    assert bridge["timingRange"]["low"]["value"] == 8
+    assert local.overlay in plan["description"]
+
+
+def test_where_nothing_is_signed_what_is_published_is_still_valid() -> None:
+    signed = signed_only(knowledge())
+
+    resources = publish(signed, BASE).resources
+
+    for key, resource in resources.items():
+        get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+        assert not [one for one in _walk(resource) if one in ("", None, [], {})], key
+
+
+def test_a_dose_without_an_upper_bound_is_told_in_words_alone(published: Published) -> None:
+    for exercise in knowledge().exercises.values():
+        timing = published.resources[f"ActivityDefinition/{exercise.id.replace('_', '-')}"].get("timingTiming")
+        spans = [exercise.dosing.minutes, exercise.dosing.times_per_day, exercise.dosing.days_per_week]
+        if any(span is not None and span.high is None for span in spans):
+            assert timing is None
+        elif timing and "frequency" in timing["repeat"]:
+            span = exercise.dosing.times_per_day or exercise.dosing.days_per_week
+            repeat = timing["repeat"]
+            assert (repeat["frequency"], repeat.get("frequencyMax", repeat["frequency"])) == (span.low, span.high)
