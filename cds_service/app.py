@@ -69,8 +69,8 @@ def create_app(
     configure_logging(settings.log_level)
     knowledge = knowledge or load_knowledge(settings.cards, settings.overlay, settings.use_draft)
     tenants = _tenants(settings)
-    for said in tenants.warnings():
-        _LOG.warning("tenants", said=said)
+    for said in (*settings.warnings(), *tenants.warnings()):
+        _LOG.warning("start", said=said)
     now = clock or (lambda: datetime.now(settings.timezone))
     store = Store(
         settings.database_url,

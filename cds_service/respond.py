@@ -40,10 +40,12 @@ _FHIR_VERSIONS = {"R4": "4.0.1", "R4B": "4.3.0", "R5": "5.0.0"}
 
 
 class WrongPatient(SpineCdsError):
-    """The data of the call are of another patient than the one asked about."""
+    """The data of the call are of another patient than the one asked about. *key* is the prefetch key that shows it."""
 
-    def __init__(self) -> None:
-        super().__init__("the Patient in the prefetch is not the one of context.patientId; nothing was answered")
+    def __init__(self, key: str = "patient") -> None:
+        self.key = key
+        what = "the Patient is not the one" if key == "patient" else f"the {key} are all another patient's, none is"
+        super().__init__(f"{what} of context.patientId; nothing was answered; send the data of that patient")
 
 
 class Terms(Protocol):
@@ -138,11 +140,11 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
     facts = _call_facts(call, practice, terms, at)
     try:
         gathered = _gather(call, practice, terms, on)
-    except RequiredDataMissing as error:
+        record = _record(call, practice, gathered)
+    except (RequiredDataMissing, WrongPatient) as error:
         if "card" not in (terms.missing_data, practice.missing_data):
             raise
         return _answer_without_data(error, practice, facts)
-    record = read_record(gathered.pages, patient_id=call.patient_id, zone=practice.zone, gaps=gathered.gaps)
     read = time.perf_counter()
     # The clock of the request says nothing about another day.
     advice = advise(record, practice.knowledge, on, None if call.on else at)
@@ -158,7 +160,7 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     """
     on = _day(call, practice, at)
     gathered = _gather(call, practice, terms, on)
-    record = read_record(gathered.pages, patient_id=call.patient_id, zone=practice.zone, gaps=gathered.gaps)
+    record = _record(call, practice, gathered)
     moment = None if call.on else at
     advice = advise(record, practice.knowledge, on, moment)
     facts = replace(_call_facts(call, practice, terms, at), orders=record.orders)
@@ -209,6 +211,16 @@ def _gather(call: HookCall, practice: Practice, terms: Terms, on: date) -> Gathe
     return gathered
 
 
+def _record(call: HookCall, practice: Practice, gathered: Gathered) -> PatientRecord:
+    """Read what was gathered.  Raises WrongPatient where procedures came and every one is somebody else's: to answer as
+    if there had been none would be silence about a mix-up."""
+    record = read_record(gathered.pages, patient_id=call.patient_id, zone=practice.zone, gaps=gathered.gaps)
+    foreign = any(one.of_somebody_else and one.resource_type == "Procedure" for one in record.unreadable)
+    if foreign and not record.procedures:
+        raise WrongPatient("procedures")
+    return record
+
+
 def _server(call: HookCall, practice: Practice, terms: Terms) -> tuple[FhirServer | None, str]:
     """The caller's FHIR server for this call, or None and why not."""
     if practice.prefetch_only or terms.prefetch_only:
@@ -240,9 +252,12 @@ def _call_facts(call: HookCall, practice: Practice, terms: Terms, at: datetime) 
     )
 
 
-def _answer_without_data(error: RequiredDataMissing, practice: Practice, facts: CallFacts) -> Answer:
-    card = missing_card(error.missing, practice.knowledge, facts)
-    keys = tuple(key for key, _, _ in error.missing)
+def _answer_without_data(
+    error: RequiredDataMissing | WrongPatient, practice: Practice, facts: CallFacts
+) -> Answer:
+    missing = error.missing if isinstance(error, RequiredDataMissing) else ((error.key, "", str(error)),)
+    card = missing_card(missing, practice.knowledge, facts)
+    keys = tuple(key for key, _, _ in missing)
     return Answer((card,), Facts(practice.knowledge.version, card.rules, keys))
 
 

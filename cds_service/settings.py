@@ -257,6 +257,15 @@ class Settings:
             raise SettingsFaults(faults)
         return settings
 
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should hear at every start."""
+        if self.is_development or (self.public_url or "").startswith("https:"):
+            return ()
+        return (
+            f"{variable('public_url')} is not https: tokens and patients' data would travel in the clear; "
+            "put a proxy with TLS before this service",
+        )
+
     def contradictions(self) -> tuple[Fault, ...]:
         """Settings that are each fine and together unsafe."""
         faults: list[Fault] = []

@@ -286,7 +286,18 @@ def _shape_fault(text: TextFile, path: tuple[str | int, ...], said: str) -> Faul
         return Fault(text.place(path), "is no key we know", f"one of {', '.join(sorted(_OWN_KEYS))}")
     if said == "Missing data for required field.":
         return Fault(text.place(path), "is missing")
-    return Fault(text.place(path), said)
+    return Fault(text.place(path), *_WORDS.get(said, (said,)))
+
+
+_WORDS = {
+    "Not a valid integer.": ("is no whole number", "a whole number"),
+    "Not a valid number.": ("is no number", "a number"),
+    "Not a valid boolean.": ("is neither yes nor no", "true or false"),
+    "Not a valid string.": ("is no text", "a text"),
+    "Not a valid list.": ("is no list", "a list"),
+    "Not a valid mapping type.": ("is no mapping", "keys and values"),
+}
+"""The shape checker's own words -> ours: what is wrong, what was expected."""
 
 
 def _flat(messages: Any, path: tuple[str | int, ...] = ()) -> Iterable[tuple[tuple[str | int, ...], str]]:

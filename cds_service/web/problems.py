@@ -122,7 +122,7 @@ def _issues(error: SpineCdsError) -> list[Issue]:
             for key, template, tried in error.missing
         ]
     if isinstance(error, WrongPatient):
-        return [("business-rule", str(error), "prefetch.patient")]
+        return [("business-rule", str(error), f"prefetch.{error.key}")]
     return [("transient", "the store cannot take this now; nothing was stored, please send it again", None)]
 
 

@@ -78,3 +78,11 @@ def test_the_table_names_every_setting() -> None:
     table = as_markdown()
 
     assert all(f"| `{variable(one.name)}` |" in table for one in fields(Settings))
+
+
+def test_production_behind_plain_http_is_said_at_the_start() -> None:
+    plain = Settings(mode="production", public_url="http://cds.example.org")
+
+    assert "SPINE_CDS_PUBLIC_URL is not https" in plain.warnings()[0]
+    assert not Settings(mode="production", public_url="https://cds.example.org").warnings()
+    assert not Settings().warnings()
