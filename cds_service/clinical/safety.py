@@ -110,7 +110,7 @@ def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -
     by_rule: dict[str, list[Judgement]] = {}
     for judgement in judgements:
         by_rule.setdefault(judgement.rule.id, []).append(judgement)
-    worst = [min(of_rule, key=_rank) for of_rule in by_rule.values()]
+    worst = [of_rule[0] if len(of_rule) == 1 else min(of_rule, key=_rank) for of_rule in by_rule.values()]
     speaking = sorted((one for one in worst if one.grade is not None), key=_rank)
     alerting = [one for one in speaking if one.grade.severity is not Severity.NOTE]
     noted = [one for one in speaking if one.grade.severity is Severity.NOTE]
@@ -128,7 +128,7 @@ def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -
             or one.grade.effect in (Effect.NO_PROGRESSION, Effect.BASELINE_ONLY, Effect.STOP_ALL)
             for one in alerting
         ),
-        unknown=tuple(found for one in worst for found in _unknown(one)),
+        unknown=tuple(found for one in worst if one.open_grades for found in _unknown(one)),
         trace=tuple(_trace(one) for one in worst if one.grade is None or one.grade.severity is Severity.NOTE),
         quality=tuple(dict.fromkeys(event for one in judgements for event in one.quality)),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from flask import request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -18,7 +20,7 @@ def json_bytes() -> bytes:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType
     try:
-        body = request.get_data()
+        body = _collected() or request.get_data()
     except OSError:
         raise BadRequest from None
     limit = request.max_content_length
@@ -27,3 +29,13 @@ def json_bytes() -> bytes:
         # parsed then is only its beginning.
         raise RequestEntityTooLarge
     return body
+
+
+def _collected() -> bytes | None:
+    """Give the body where the server has collected it whole already: reading it as a stream would copy it three times."""
+    stream = request.environ["wsgi.input"]
+    if type(stream) is not BytesIO or stream.tell():
+        return None
+    body = stream.getvalue()
+    most = request.max_content_length
+    return body if len(body) == request.content_length and (most is None or len(body) <= most) else None
