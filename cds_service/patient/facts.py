@@ -131,6 +131,7 @@ class Chart:
     _mentions: dict[str, tuple[Mention, ...]] | None = None
     _drugs: dict[str, tuple[Evidence, ...]] | None = None
     _by_words: tuple[Observation, ...] | None = None
+    _lists_by_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     # ---- measures -----------------------------------------------------------------------------------------------
 
@@ -231,7 +232,7 @@ class Chart:
         text_only = is_text_only(condition.code)
         if text_only:
             words = " ".join(condition.code.words)
-            lists = dict.fromkeys(self.known.index.lists_of_words(words), (None, None, words))
+            lists = dict.fromkeys(self._lists_of_words(words), (None, None, words))
         else:
             lists = {
                 codelist: (coding.code, coding.system, self._named(coding, condition.code.text))
@@ -316,8 +317,15 @@ class Chart:
                 yield codelist, self._named(coding), coding
         said = " ".join((*concept.words, *_words_of(raw)))
         if _is_present(raw) is not False:
-            for codelist in index.lists_of_words(said):
+            for codelist in self._lists_of_words(said):
                 yield codelist, said, None
+
+    def _lists_of_words(self, said: str) -> tuple[str, ...]:
+        """Name the codelists whose words stand in *said*; charts say the same many times, so each wording is read once."""
+        found = self._lists_by_words.get(said)
+        if found is None:
+            found = self._lists_by_words[said] = self.known.index.lists_of_words(said)
+        return found
 
     # ---- medicines ----------------------------------------------------------------------------------------------
 
@@ -338,7 +346,7 @@ class Chart:
                     for codelist in self.known.index.lists_of(coding):
                         lists.setdefault(codelist, (coding.code, coding.system, self._named(coding)))
             words = " ".join(one.code.words)
-            for codelist in self.known.index.lists_of_words(words):
+            for codelist in self._lists_of_words(words):
                 lists.setdefault(codelist, (None, None, words))
             for codelist, (code, system, display) in lists.items():
                 evidence = Evidence(one.reference, display, code, system, None, _as_recorded(one.when))
