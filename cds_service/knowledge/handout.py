@@ -21,7 +21,7 @@ from cds_service.knowledge.yaml_text import TextFile, read_yaml_text
 
 FOLDER = "handout"
 STRUCTURE = f"{FOLDER}/sheet.yaml"
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "es", "de")
 """Every language has every word: a sheet that changes its language halfway warns nobody."""
 
 PHRASES: Mapping[str, frozenset[str]] = {
@@ -123,6 +123,7 @@ def load_handout(
             faults.append(Fault(text.place(("language",)), f"{read['language']!r} in the file of {language!r}"))
         _check_language(read, text, protocols, exercises, structure, faults)
         languages[language] = _words(read)
+    structure = structure or Sheets()
     sheets = Sheets(languages, structure.signs, structure.stops, drawings.postures, drawings.figures)
     return Loaded(sheets, tables)
 
@@ -135,11 +136,11 @@ def _read_structure(
     sources: Mapping[str, Source],
     tables: dict[str, Governance],
     faults: list[Fault],
-) -> Sheets:
+) -> Sheets | None:
     text = read_yaml_text(folder / STRUCTURE, STRUCTURE)
     read = read_shape(_Structure(), text, faults)
     if read is None:
-        return Sheets()
+        return None
     tables[STRUCTURE] = governance_of(read, text, (), faults)
     for key in ("signs", "stops"):
         ids = [one["id"] for one in read[key]]
@@ -169,21 +170,22 @@ def _check_language(
     text: TextFile,
     protocols: Mapping[str, Protocol],
     exercises: Mapping[str, Exercise],
-    structure: Sheets,
+    structure: Sheets | None,
     faults: list[Fault],
 ) -> None:
     said = {
         step.say: step for one in protocols.values() for restriction in one.restrictions for step in restriction.steps
     }
-    wanted: tuple[tuple[str, Iterable[str], str], ...] = (
+    wanted: list[tuple[str, Iterable[str], str]] = [
         ("phrases", PHRASES, "phrase of the page"),
         ("doses", DOSES, "part of a dose"),
         ("operations", protocols, "protocol"),
         ("exercises", exercises, "exercise"),
         ("restrictions", said, "restriction as a protocol says it"),
-        ("stops", {stop for stops in structure.stops.values() for stop in stops}, "stop sign of handout/sheet.yaml"),
-        ("signs", [sign.id for sign in structure.signs], "danger sign of handout/sheet.yaml"),
-    )
+    ]
+    if structure is not None:
+        wanted.append(("stops", {stop for stops in structure.stops.values() for stop in stops}, f"stop sign of {STRUCTURE}"))
+        wanted.append(("signs", [sign.id for sign in structure.signs], f"danger sign of {STRUCTURE}"))
     for key, ids, what in wanted:
         known = set(ids)
         for one in sorted(known - set(read[key])):

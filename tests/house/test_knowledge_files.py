@@ -17,6 +17,8 @@ from cds_service.knowledge import (
     codelists,
     exercise_words,
     exercises,
+    figures,
+    handout,
     order_content,
     overlay,
     protocols,
@@ -113,7 +115,8 @@ def _keys(schema: Schema) -> set[str]:
     [
         protocols._Protocol(), clinical_path._ClinicalPath(), clinical_path._Notes(), exercises._Tags(), overlay._Overlay(),
         rules._RulesFile(), rules._QualityFile(), rules._ModifiersFile(), rules._OutcomesFile(), codelists._Measures(),
-        codelists._Lists(), order_content._OrdersFile(), exercise_words._WordsFile(),
+        codelists._Lists(), order_content._OrdersFile(), exercise_words._WordsFile(), handout._Structure(),
+        handout._LanguageFile(), figures._FiguresFile(),
     ],
     ids=lambda schema: type(schema).__name__,
 )  # fmt: skip
