@@ -14,7 +14,7 @@ from marshmallow import fields, validate
 from cds_service.errors import Fault
 from cds_service.knowledge.figures import FILE as FIGURES_FILE
 from cds_service.knowledge.figures import load_figures
-from cds_service.knowledge.model import Exercise, Governance, Protocol, SafetyRule, Source
+from cds_service.knowledge.model import Exercise, Governance, Protocol, Source
 from cds_service.knowledge.shapes import Governed, Shape, Words, check_known, governance_of, read_shape
 from cds_service.knowledge.sheet import DangerSign, ExerciseWords, Sheets, SheetWords
 from cds_service.knowledge.yaml_text import TextFile, read_yaml_text
@@ -50,10 +50,14 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _POUNDS = re.compile(r"\(\d+ lb\)")
 
 
+# A rule that retires keeps its id, and the sign stays one: so the id is only looked at.
+_RULE_ID = validate.Regexp(r"RF\d{2}\Z", error="no id of a safety rule")
+
+
 class _Sign(Shape):
     id = fields.String(required=True)
     act = fields.String(required=True, validate=validate.OneOf(["emergency", "call"]))
-    rules = fields.List(fields.String(), required=True, validate=validate.Length(min=1))
+    rules = fields.List(fields.String(validate=_RULE_ID), required=True, validate=validate.Length(min=1))
     surgery_types = fields.List(fields.String(), load_default=list)
     sources = fields.List(fields.String(), required=True, validate=validate.Length(min=1))
 
@@ -101,7 +105,6 @@ def load_handout(
     folder: Path,
     protocols: Mapping[str, Protocol],
     exercises: Mapping[str, Exercise],
-    rules: Iterable[SafetyRule],
     sources: Mapping[str, Source],
     faults: list[Fault],
 ) -> Loaded:
@@ -110,7 +113,7 @@ def load_handout(
     drawings = load_figures(folder, exercises, faults)
     if drawings.governance is not None:
         tables[FIGURES_FILE] = drawings.governance
-    structure = _read_structure(folder, protocols, exercises, {rule.id: rule for rule in rules}, sources, tables, faults)
+    structure = _read_structure(folder, protocols, exercises, sources, tables, faults)
     languages = {}
     for language in LANGUAGES:
         name = f"{FOLDER}/{language}.yaml"
@@ -132,7 +135,6 @@ def _read_structure(
     folder: Path,
     protocols: Mapping[str, Protocol],
     exercises: Mapping[str, Exercise],
-    rules: Mapping[str, SafetyRule],
     sources: Mapping[str, Source],
     tables: dict[str, Governance],
     faults: list[Fault],
@@ -148,7 +150,7 @@ def _read_structure(
             if one in ids[:index]:
                 faults.append(Fault(text.place((key, index, "id")), f"the id {one!r} stands here twice", "each id once"))
     for index, sign in enumerate(read["signs"]):
-        for key, known, what in (("rules", rules, "rule"), ("surgery_types", protocols, "protocol"), ("sources", sources, "source")):
+        for key, known, what in (("surgery_types", protocols, "protocol"), ("sources", sources, "source")):
             check_known(sign[key], known, what, text.place(("signs", index, key)), faults)
     stops: dict[str, tuple[str, ...]] = {}
     for index, stop in enumerate(read["stops"]):

@@ -100,7 +100,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
     words = load_exercise_words(folder, exercises, protocols, sources, faults)
     courses = load_normal_course(folder, protocols, sources, safety.measures, faults)
     surgery = load_surgery(folder, faults)
-    handout = load_handout(folder, protocols, exercises, safety.rules, sources, faults)
+    handout = load_handout(folder, protocols, exercises, sources, faults)
     tables = {**notes.tables, **safety.tables, **handout.tables}
     if order_content is not None and order_content.governance is not None:
         tables["orders.yaml"] = order_content.governance

@@ -36,7 +36,7 @@ EN, ES, SHEET, FIGURES = "handout/en.yaml", "handout/es.yaml", "handout/sheet.ya
         (EN, "language: en\n", "language: fr\n", "Must be one of"),
         (EN, "    name: Belly breathing\n", "", "this key is missing"),
         (EN, "written_by: Spine CDS authors\n", "", "this key is missing"),
-        (SHEET, "rules: [RF01]", "rules: [RF99]", "'RF99' is no rule we know"),
+        (SHEET, "rules: [RF01]", "rules: [F99]", "no id of a safety rule"),
         (SHEET, "surgery_types: [SCS]", "surgery_types: [SCX]", "'SCX' is no protocol we know"),
         (SHEET, "sources: [R26]", "sources: [R999]", "'R999' is no source we know"),
         (SHEET, "{id: fever,", "{id: calf,", "the id 'calf' stands here twice"),
@@ -83,10 +83,16 @@ def test_every_file_of_the_sheet_says_who_answers_for_it(shipped: Knowledge) -> 
     assert {"figures.yaml", SHEET, EN, ES, "handout/de.yaml"} <= set(shipped.tables)
 
 
+def test_every_sign_goes_with_rules_that_exist(shipped: Knowledge) -> None:
+    known = {rule.id for rule in shipped.rules}
+
+    assert {rule for sign in shipped.sheets.signs for rule in sign.rules} <= known
+
+
 def test_what_is_loaded_is_whole(folder: Folder, shipped: Knowledge) -> None:
     faults: list[Fault] = []
 
-    loaded = load_handout(folder.path, shipped.protocols, shipped.exercises, shipped.rules, shipped.sources, faults)
+    loaded = load_handout(folder.path, shipped.protocols, shipped.exercises, shipped.sources, faults)
 
     assert faults == [] and loaded.sheets == shipped.sheets
     assert set(loaded.sheets.figures) == set(shipped.exercises)
