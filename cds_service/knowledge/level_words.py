@@ -78,7 +78,7 @@ def compile_levels(
         ),
         not_before=re.compile(rf"(?<![a-z])(?:{_any_of(lists['not_before'])})\s*$"),
         count=re.compile(
-            rf"(?<![a-z\d/.\-])(?:(?P<up_to>{_any_of(lists['up_to'])})\s*|(?P<more>{_any_of(lists['more'])})\s*)?(?P<number>\d{{1,2}}|{_any_of(numbers)})"
+            rf"(?<![a-z\d/.\-])(?:(?P<up_to>{_any_of(lists['up_to'])})\s*|(?P<more>{_any_of(lists['more'])})\s*)?(?:(?P<least>\d{{1,2}})\s*(?:-|(?:{to})\s)\s*)?(?P<number>\d{{1,2}}|{_any_of(numbers)})"
             rf"(?P<orless>\+|\s+or\s+more|\s+oder\s+mehr|\s+o\s+mas|\s+ou\s+plus)?[\s-]*"
             rf"(?:{_any_of(lists['count_fillers'])})?\s*(?:{_any_of(lists['nouns'])})(?![a-z])"
             rf"|(?<![a-z\d])x\s?(?P<times>[2-9])(?![\d./a-z])"

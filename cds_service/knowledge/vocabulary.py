@@ -14,7 +14,7 @@ from typing import Any
 from cds_service.knowledge.level_words import LevelWords
 
 SHORTEST_FUZZY = 6  # letters; below that one edit turns too many words into others
-SHORTEST_FUZZY_OTHER = 8  # letters, for words that do not name an operation or a place of the spine by themselves
+SHORTEST_FUZZY_OTHER = 7  # letters, for words that do not name an operation or a place of the spine by themselves
 SHORTEST_SKELETON = 4  # letters of a whole word without its vowels
 SHORTEST_STEM_SKELETON = 5  # the same of a stem
 _FEWEST_PER_VOWEL = 4  # a word that lost its vowels has at least so many letters for each that is left

@@ -16,7 +16,7 @@ _ASSERTIONS = {
 }
 _FAMILY_REACH = 8  # words between a relative and the operation told of them
 _PARTS = (Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS)
-_JOINTS = frozenset(("and", "und", "y", "et", "&", "+", ",", "/", "with", "mit", "con", "avec"))
+_JOINTS = frozenset(("and", "und", "y", "et", "&", "+", "/", "with", "mit", "con", "avec"))
 _OPENING = 2  # words that may stand before the visit or treatment that opens a text ("Home exercise", "HC PT")
 _WHERE = frozenset((Kind.REGION, Kind.SPINE))
 _SPINAL_PARTS = frozenset(

@@ -97,6 +97,9 @@ def find_counts(text: str, words: LevelWords) -> list[CountMention]:
         if match["times"]:
             found.append(CountMention(match.start(), match.end(), int(match["times"]), False))
             continue
+        if match["least"]:
+            found.append(CountMention(match.start(), match.end(), int(match["least"]), True))  # "7 to 12 segments"
+            continue
         said = match["number"]
         count = int(said) if said.isdigit() else words.numbers[said]
         more = (match["more"] or "").strip()

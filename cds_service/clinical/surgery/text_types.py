@@ -77,6 +77,8 @@ def choose_type(said: Said) -> _Choice:
 
 
 def _fusion(said: Said) -> _Choice:
+    if said.region is None and said.deformity and _is_long(said):
+        return _long_fusion(said)
     if said.region is None:
         return ("DEF_PED", ()) if said.deformity and said.paediatric else (None, ())
     if said.region in _CERVICAL:
