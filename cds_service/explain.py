@@ -12,7 +12,8 @@ from typing import Any
 from cds_service.cards.card import Card
 from cds_service.cards.order_check import judged_as_json
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
-from cds_service.clinical.occasion import Drafted, Occasion
+from cds_service.clinical.follow_up import FollowUp
+from cds_service.clinical.occasion import Booked, Drafted, GoingHome, Occasion
 from cds_service.clinical.operation import Operation
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.words import exercise_name, operation_name, operation_text, weeks_text
@@ -26,7 +27,8 @@ def explain(
 ) -> dict[str, Any]:
     """Give the reasoning as plain JSON values; `phase` and `effect` are null where there is none.
 
-    For an order hook `drafts` tells how each draft was understood and judged, also where it fits.
+    What a hook adds stands beside it: `drafts` or `appointments` tell how each was understood and judged, also where it
+    fits; `followUp` is the follow-up due, `tell` the signs to tell the patient.
     """
     return {
         "on": advice.on.isoformat(),
@@ -69,7 +71,7 @@ def explain(
             {"rule": one.rule, "answer": one.answer, "because": one.because, "evidence": _evidence(one.evidence)}
             for one in advice.trace
         ],
-        **({"drafts": [judged_as_json(one) for one in occasion.judged]} if isinstance(occasion, Drafted) else {}),
+        **_occasion(occasion),
     }  # fmt: skip
 
 
@@ -103,6 +105,29 @@ def explain_text(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = (
 def _indented(line: str) -> str:
     depth = len(line) - len(line.lstrip(" "))
     return "  " + " " * depth + one_line(line, 600)
+
+
+def _occasion(occasion: Occasion | None) -> dict[str, Any]:
+    """What the hook adds: drafts or appointments as they were understood, signs to tell, the follow-up due."""
+    if isinstance(occasion, Drafted):
+        return {"drafts": [judged_as_json(one) for one in occasion.judged]}
+    if isinstance(occasion, Booked):
+        return {
+            "appointments": [judged_as_json(one) for one in occasion.judged],
+            "followUp": _follow_up(occasion.follow_up),
+        }
+    if isinstance(occasion, GoingHome):
+        return {"tell": [one.id for one in occasion.signs], "followUp": _follow_up(occasion.follow_up)}
+    return {}
+
+
+def _follow_up(due: FollowUp | None) -> dict[str, Any] | None:
+    if due is None:
+        return None
+    return {
+        "protocol": due.plan.protocol.id, "week": due.week, "day": due.day.isoformat(),
+        "known": due.known.reference if due.known is not None else None, "checked": due.checked,
+    }  # fmt: skip
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

@@ -15,8 +15,11 @@ from cds_service.cards import Card, build_cards
 from cds_service.cards.missing import missing_card
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise
+from cds_service.clinical.appointments import judge_bookings
+from cds_service.clinical.discharge import going_home
 from cds_service.clinical.drafts import judge_drafts, selected
-from cds_service.clinical.occasion import Drafted, Occasion
+from cds_service.clinical.follow_up import next_follow_up
+from cds_service.clinical.occasion import Booked, Drafted, Occasion
 from cds_service.errors import RequiredDataMissing, SpineCdsError
 from cds_service.explain import explain
 from cds_service.hooks.hook import Adds, Hook
@@ -176,6 +179,12 @@ def _occasion(call: HookCall, practice: Practice, record: PatientRecord, advice:
     def advice_on(day: date) -> Advice:
         return advise(record, knowledge, day)
 
+    if call.service.adds is Adds.DISCHARGE:
+        return going_home(advice, record, knowledge)
+    if call.service.adds is Adds.BOOKINGS:
+        booked = _drafts(call, practice).orders
+        follow_up = next_follow_up(advice, record, knowledge, booked)
+        return Booked(judge_bookings(booked, advice, advice_on, knowledge), follow_up)
     if call.service.adds is Adds.DRAFTS:
         orders = _drafts(call, practice).orders
         if "selections" in call.context:

@@ -11,43 +11,50 @@ from cds_service.clinical.advice import Advice, Plan
 from cds_service.clinical.drafts import Clash, Judged, Reason
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts
-from cds_service.orders.clash_offers import clash_offers
+from cds_service.orders.clash_offers import booking_offers, clash_offers
 from cds_service.orders.ids import card_uuid
 from cds_service.orders.words import exercise_name, lower_first, operation_text
 from cds_service.patient.chart_text import one_line
 
 KIND = "order-check"
+APPOINTMENTS = "appointment-check"
 _MOST_ROWS = 12
 _MILD = frozenset({Reason.SUPERVISED, Reason.AGREE_FIRST})
 
 
 def order_check_card(
-    judged: Sequence[Judged], advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]
+    judged: Sequence[Judged],
+    advice: Advice,
+    knowledge: Knowledge,
+    call: CallFacts,
+    phases: tuple[str, ...],
+    kind: str = KIND,
 ) -> Card | None:
-    """Give one card for all drafts that clash."""
+    """Give one card for all drafts (or, as `APPOINTMENTS`, bookings) that clash."""
     clashing = [one for one in judged if one.clashes]
     if not clashing:
         return None
     clashes = [clash for one in clashing for clash in one.clashes]
     rules = list(dict.fromkeys(clash.rule for clash in clashes))
     told = [f"{one.order.reference} {clash.rule} {clash.exercise or clash.said}" for one in clashing for clash in one.clashes]
-    uuid = card_uuid(call, KIND, rules, (*phases, *told), advice.knowledge_version)
-    offers = clash_offers(clashing, advice, knowledge, call, uuid)
+    uuid = card_uuid(call, kind, rules, (*phases, *told), advice.knowledge_version)
+    make = booking_offers if kind == APPOINTMENTS else clash_offers
+    offers = make(clashing, advice, knowledge, call, uuid)
     keys = [key for clash in clashes for key in clash.sources]
     evidence = [one for clash in clashes for one in clash.evidence]
     evidence += [one for plan in advice.plans for one in plan.operation.evidence]
     return Card(
         uuid=uuid,
-        summary=_summary(clashing, advice.plans),
+        summary=_summary(clashing, advice.plans, "Appointment" if kind == APPOINTMENTS else "Order"),
         detail=_detail(clashing, advice, knowledge, offers.notes),
         indicator="info" if all(clash.reason in _MILD for clash in clashes) else "warning",
-        source=card_source(knowledge, advice, keys, KIND, call.service_base_url),
-        override_reasons=override_reasons(KIND),
+        source=card_source(knowledge, advice, keys, kind, call.service_base_url),
+        override_reasons=override_reasons(kind),
         suggestions=offers.suggestions,
         selection_behavior="at-most-one" if offers.suggestions else None,
         extension={
             EXTENSION_KEY: {
-                "kind": KIND,
+                "kind": kind,
                 "rules": rules,
                 "knowledgeVersion": advice.knowledge_version,
                 "drafts": [judged_as_json(one) for one in clashing],
@@ -81,17 +88,19 @@ def _clash_as_json(clash: Clash) -> dict[str, object]:
     return {key: value for key, value in found.items() if value is not None and value != ""}
 
 
-def _summary(clashing: Sequence[Judged], plans: Sequence[Plan]) -> str:
+def _summary(clashing: Sequence[Judged], plans: Sequence[Plan], what_kind: str) -> str:
     clashes = [clash for one in clashing for clash in one.clashes]
     first = clashes[0]
     more = f" (+{len(clashes) - 1} more)" if len(clashes) > 1 else ""
     what = one_line(first.said, 50)
     where = _where(plans)
     if first.reason is Reason.STOPPED:
-        return summary(f"Order against a stop: {lower_first(first.because)}{more}", where)
+        return summary(f"{what_kind} against a stop: {lower_first(first.because)}{more}", where)
     if first.reason is Reason.AGREE_FIRST:
-        return summary(f"Order to agree with the surgeon first: {what}{more}", where)
-    return summary(f"Order does not fit: {what}, {_briefly(first)}{more}", where)
+        return summary(f"{what_kind} to agree with the surgeon first: {what}{more}", where)
+    if what_kind == "Appointment" and first.earliest is not None:
+        return summary(f"Appointment too early: {what}, from {first.earliest.isoformat()}{more}", where)
+    return summary(f"{what_kind} does not fit: {what}, {_briefly(first)}{more}", where)
 
 
 def _briefly(clash: Clash) -> str:
@@ -132,7 +141,7 @@ def _table(clashes: Sequence[Clash], knowledge: Knowledge) -> str:
         (plain(clash.said, 80), _why(clash, knowledge), _fits(clash, knowledge))
         for clash in clashes[:_MOST_ROWS]
     ]
-    shown = table(("In the order", "Why it does not fit", "Fits now"), rows)
+    shown = table(("What is asked", "Why it does not fit", "Fits now"), rows)
     return shown + (f"\n\n{len(clashes) - _MOST_ROWS} more of the same kind." if len(clashes) > _MOST_ROWS else "")
 
 

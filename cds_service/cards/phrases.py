@@ -41,6 +41,15 @@ _REASONS_BY_KIND = {
     "order-check": (
         "expert-contradicts", "risk-benefit-ratio", "patient-contraindication", "action-completed", "need-more-info",
     ),
+    "appointment-check": (
+        "expert-contradicts", "risk-benefit-ratio", "action-completed", "patient-ineligible", "need-more-info",
+    ),
+    "follow-up": (
+        "action-completed", "expert-contradicts", "patient-ineligible", "inappropriate-recipient", "need-more-info",
+    ),
+    "going-home": (
+        "expert-contradicts", "patient-contraindication", "action-completed", "risk-benefit-ratio", "need-more-info",
+    ),
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from cds_service.cards.phrases import (
     summary,
 )  # fmt: skip
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
+from cds_service.clinical.follow_up import FollowUp
 from cds_service.clinical.operation import Basis
 from cds_service.clinical.take_home import take_home
 from cds_service.knowledge.model import Effect, Knowledge, Permission, Severity
@@ -50,14 +51,25 @@ _MANY = 30
 """So many that names would say less than their number."""
 
 
-def programme_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]) -> Card | None:
-    """Give the card, None where nothing may be listed (STOP_ALL, or no operation with a week)."""
+def programme_card(
+    advice: Advice,
+    knowledge: Knowledge,
+    call: CallFacts,
+    phases: tuple[str, ...],
+    kind: str = KIND,
+    more: Sequence[str] = (),
+    due: FollowUp | None = None,
+) -> Card | None:
+    """Give the card, None where nothing may be listed (STOP_ALL, or no operation with a week).
+
+    *more* are parts of the detail that a card of another *kind* adds; *due* is the follow-up of a patient who goes home.
+    """
     plans = tuple(plan for plan in advice.plans if plan.operation.completed_week is not None)
     if not plans or advice.effect is Effect.STOP_ALL or not (advice.programme or advice.exercises):
         return None
     rules = _rules(advice)
-    uuid = card_uuid(call, KIND, rules, phases, advice.knowledge_version)
-    offers = Offers() if _is_long_past(advice) else programme_offers(advice, knowledge, call, uuid)
+    uuid = card_uuid(call, kind, rules, phases, advice.knowledge_version)
+    offers = Offers() if is_long_past(advice) else programme_offers(advice, knowledge, call, uuid, due)
     keys = [key for plan in plans for key in plan.protocol.sources]
     evidence = [one for plan in plans for one in plan.operation.evidence]
     evidence += [one for alert in advice.alerts for one in alert.evidence]
@@ -65,16 +77,16 @@ def programme_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases
     return Card(
         uuid=uuid,
         summary=_summary(advice, plans),
-        detail=_detail(advice, knowledge, plans, offers),
+        detail=_detail(advice, knowledge, plans, offers, more),
         indicator="info",
-        source=card_source(knowledge, advice, _carrying(plans) or keys, KIND, call.service_base_url),
-        override_reasons=override_reasons(KIND),
+        source=card_source(knowledge, advice, _carrying(plans) or keys, kind, call.service_base_url),
+        override_reasons=override_reasons(kind),
         suggestions=offers.suggestions,
         selection_behavior="at-most-one" if offers.suggestions else None,
         links=(*call.links, *_sheet_link(advice, knowledge, call)),
         extension={
             EXTENSION_KEY: {
-                "kind": KIND,
+                "kind": kind,
                 "rules": rules,
                 "knowledgeVersion": advice.knowledge_version,
                 **({"evidence": evidence_as_json(evidence)} if evidence else {}),
@@ -122,7 +134,7 @@ def _summary(advice: Advice, plans: tuple[Plan, ...]) -> str:
     if plan.phase is None:
         return summary(f"{place}: exercise programme", *_tail(advice, plans))
     number = f"phase {phase_number(plan.phase)} " if len(plan.protocol.phases) > 1 else ""
-    if _is_long_past(advice):
+    if is_long_past(advice):
         return summary(f"{place}: long past, general advice only")
     if order_refusal(advice):
         return summary(f"{place}: {number}list to agree with the surgeon first", *_tail(advice, plans))
@@ -146,19 +158,22 @@ def _tail(advice: Advice, plans: tuple[Plan, ...]) -> list[str]:
     return told
 
 
-def _detail(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers) -> str:
+def _detail(
+    advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers, more: Sequence[str] = ()
+) -> str:
     parts = [f"**{_heading(advice, plans)}**"]
     parts += [_instruction(advice)] if advice.surgeon_instructions else []
-    if advice.programme and not _is_long_past(advice):
+    if advice.programme and not is_long_past(advice):
         rows = [(fixed(exercise_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
         parts.append(table(("Exercise", "Dose"), rows))
     parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers)))
+    parts += more
     footer = ["The surgeon's own instruction overrides this list.", draft_line(advice)]
     parts.append(" ".join(filter(None, footer)))
     return "\n\n".join(parts)
 
 
-def _is_long_past(advice: Advice) -> bool:
+def is_long_past(advice: Advice) -> bool:
     """DQ08: the only operation lies so far back that a table of exercises would be noise."""
     return any(one.rule == "DQ08" for one in advice.data_quality) and all(
         plan.operation.completed_week is None or plan.phase is None or plan.phase.to_week is None for plan in advice.plans
@@ -166,7 +181,7 @@ def _is_long_past(advice: Advice) -> bool:
 
 
 def _heading(advice: Advice, plans: tuple[Plan, ...]) -> str:
-    if _is_long_past(advice):
+    if is_long_past(advice):
         return "Long past: general advice only"
     refusal = order_refusal(advice)
     if refusal:
@@ -215,7 +230,7 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
         yield f"**Needs the surgeon's clearance:** everything else ({len(clearance)} exercises)."
     elif clearance:
         yield "**Needs the surgeon's clearance:** " + _names(knowledge, clearance, _NAMES_IN_A_GROUP) + "."
-    yield from _limits(plans)
+    yield from limits(plans)
     for plan in plans:
         if plan.next_test is not None and not _no_progress(advice):
             week = f", week {plan.next_test.week}" if plan.next_test.week is not None else ""
@@ -224,7 +239,7 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
     unchecked = [*could_not_check(advice.unknown), *_not_usable(advice)]
     if unchecked:
         yield f"**Could not check:** {plain('; '.join(unchecked), 700)}."
-    shown = set() if _is_long_past(advice) else {one.exercise for one in advice.programme}
+    shown = set() if is_long_past(advice) else {one.exercise for one in advice.programme}
     newest = sorted(advice.exercises, key=lambda one: -one.since_week)
     also = [one.exercise for one in newest if one.exercise not in shown]
     if also:
@@ -234,7 +249,7 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
         yield f"**Orders:** {plain(note, 300)}"
 
 
-def _limits(plans: tuple[Plan, ...]) -> Iterable[str]:
+def limits(plans: tuple[Plan, ...]) -> Iterable[str]:
     """The restrictions of the week, told for each operation; of two that differ the stricter holds."""
     several = len(plans) > 1
     for plan in plans:

@@ -28,7 +28,7 @@ AGREE_FIRST = "AGREE_FIRST"
 RESTRICTION = "RESTRICTION"
 """Stands where a rule id would: a restriction of the protocol forbids it in this week."""
 _LONG_PAST = "DQ08"
-_OVER = frozenset({"entered-in-error", "revoked", "cancelled", "stopped", "completed", "noshow", "ended"})
+_OVER = frozenset({"entered-in-error", "revoked", "cancelled", "stopped", "completed", "noshow", "ended", "fulfilled"})
 
 AdviceOn = Callable[[date], Advice]
 """Gives the advice for a day."""
@@ -92,11 +92,16 @@ def judge_drafts(drafts: Iterable[Order], today: Advice, advice_on: AdviceOn, kn
         return ()
     judged = []
     for order in drafts:
-        if order.kind in JUDGED and not order.do_not_perform and order.status not in _OVER:
+        if order.kind in JUDGED and not order.do_not_perform and not is_over(order):
             wanted = read_wanted(order, knowledge.exercise_words, knowledge.order_content)
             if wanted.is_training or wanted.activities:
                 judged.append(judge(order, wanted, _first_day(order, today.on), today, advice_on, knowledge))
     return tuple(judged)
+
+
+def is_over(order: Order) -> bool:
+    """True for an order or appointment that will not take place, or has."""
+    return order.status in _OVER
 
 
 def selected(drafts: Iterable[Order], selections: Sequence[str]) -> tuple[Order, ...]:

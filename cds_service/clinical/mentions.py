@@ -7,7 +7,7 @@ forbidden. What no phrase knows is not there: an order that we do not understand
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cds_service.knowledge.exercise_words import Activity, ExerciseEntry, DraftWords, Phrase, fold
 from cds_service.knowledge.model import OrderContent
@@ -49,6 +49,15 @@ class Wanted:
     ours: bool = False
     said: str = field(default="", compare=False)
     """What the order calls itself, for the card."""
+
+    def with_kind(self, kind: str) -> Wanted:
+        """Give the same with one more thing known about it."""
+        return replace(self, kinds=self.kinds | {kind})
+
+    @property
+    def is_therapy(self) -> bool:
+        """True for therapy or exercise as such, be it named besides or not."""
+        return bool(self.kinds & _TRAINING)
 
     @property
     def is_training(self) -> bool:

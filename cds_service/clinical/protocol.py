@@ -185,7 +185,7 @@ def plan_of(ladder: Ladder, tell_next_test: bool) -> Plan:
         protocol,
         operation.phase,
         _restrictions(protocol, operation.effective_week),
-        _next_test(protocol, operation.phase) if tell_next_test else None,
+        next_test(protocol, operation.phase) if tell_next_test else None,
     )
 
 
@@ -198,6 +198,7 @@ def _restrictions(protocol: Protocol, week: int) -> tuple[tuple[Restriction, str
     )
 
 
-def _next_test(protocol: Protocol, phase: Phase | None) -> ProgressionTest | None:
+def next_test(protocol: Protocol, phase: Phase | None) -> ProgressionTest | None:
+    """Give the test at the end of *phase*; None where the protocol has none."""
     reached = phase.id if phase is not None else None
     return next((test for test in protocol.progression if test.from_phase == reached), None)

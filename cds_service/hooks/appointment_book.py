@@ -16,4 +16,5 @@ APPOINTMENT_BOOK = Hook(
     context=AppointmentsContextShape,
     adds=Adds.BOOKINGS,
     drafts="appointments",
+    extra_kinds=("orders", "appointments"),
 )

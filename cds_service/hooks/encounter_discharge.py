@@ -15,4 +15,5 @@ ENCOUNTER_DISCHARGE = Hook(
     ),
     context=EncounterContextShape,
     adds=Adds.DISCHARGE,
+    extra_kinds=("orders", "appointments"),
 )

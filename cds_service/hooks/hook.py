@@ -121,8 +121,8 @@ class Adds(Enum):
 class Hook:
     """One CDS service of ours: the hook it answers, how it presents itself, the shape of its context.
 
-    *adds* tells what the answer is about. *hook_version* is that of the published hook definition (rule D2). *drafts* names the context field that holds
-    draft resources to compare with our advice, None where the hook brings none. *extra_kinds* are kinds of data
+    *adds* tells what the answer is about. *hook_version* is that of the published hook definition (rule D2). *drafts*
+    names the context field that holds draft resources to compare with our advice, None where the hook brings none. *extra_kinds* are kinds of data
     (words of intake/prefetch.py) that this service looks at beside those the rules ask for: by default the existing orders,
     so that nothing is offered twice.
     """

@@ -22,6 +22,9 @@ CARD_TOPICS: dict[str, str] = {
     "exercise-programme": "Exercise programme after spine surgery",
     "record-gap": "Gap in the record of a spine operation",
     "order-check": "Order checked against the phase after spine surgery",
+    "appointment-check": "Appointment checked against the phase after spine surgery",
+    "follow-up": "Follow-up at a phase gate after spine surgery",
+    "going-home": "Going home after spine surgery",
 }
 """Codes of our card-topic CodeSystem."""
 

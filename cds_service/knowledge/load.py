@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from cds_service.errors import Fault, KnowledgeFaults
+from cds_service.knowledge.appointments import load_appointments
 from cds_service.knowledge.clinical_path import load_clinical_path, load_notes
 from cds_service.knowledge.exercise_words import load_exercise_words
 from cds_service.knowledge.exercises import load_exercises, load_tags
@@ -98,6 +99,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         faults += find_unreachable(safety.rules, protocols)
     order_content = load_order_content(folder, protocols, sources, faults)
     words = load_exercise_words(folder, exercises, protocols, sources, faults)
+    appointments = load_appointments(folder, protocols, sources, faults)
     courses = load_normal_course(folder, protocols, sources, safety.measures, faults)
     surgery = load_surgery(folder, faults)
     handout = load_handout(folder, protocols, exercises, sources, faults)
@@ -106,6 +108,8 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         tables["orders.yaml"] = order_content.governance
     if words is not None and words.governance is not None:
         tables["exercise_words.yaml"] = words.governance
+    if appointments is not None:
+        tables["appointments.yaml"] = appointments.governance
     if courses.governance is not None:
         tables["normal_course.yaml"] = courses.governance
     if path.governance is not None:
@@ -136,6 +140,7 @@ def _read(folder: Path, faults: list[Fault]) -> Knowledge:
         normal_courses=courses.courses,
         sheets=handout.sheets,
         exercise_words=words,
+        appointments=appointments,
     )
 
 

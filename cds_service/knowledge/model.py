@@ -464,6 +464,8 @@ class Knowledge:
     """Compiled material of clinical/surgery (code tables, axes, words), built by load.py from cards/codelists and cards/words."""
     exercise_words: Any = None
     """How orders of others are understood (knowledge.exercise_words.DraftWords); None only in tests without drafts."""
+    appointments: Any = None
+    """When therapy opens (knowledge.appointments.Appointments); None only in tests without bookings."""
     overlay: str | None = None
     """Name of the local overlay in force, None without one."""
     overlaid: Mapping[str, str] = field(default_factory=dict)

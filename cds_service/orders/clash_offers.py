@@ -20,6 +20,7 @@ from cds_service.patient.codes import code_key
 
 _CHANGEABLE = frozenset({Reason.NEVER, Reason.WITHHELD, Reason.TOO_EARLY, Reason.CLEARANCE, Reason.SUPERVISED})
 _HOLDABLE = frozenset({"active", "on-hold"})
+_BOOKED = frozenset({"booked", "arrived", "checked-in", "pending"})
 _TEXTS = frozenset(
     {"text", "display", "description", "title", "comment", "patientInstruction", "instructionMarkdown", "div"}
 )
@@ -54,6 +55,52 @@ def clash_offers(
         made += [Suggestion(one.uuid, one.label, one.actions) for one in other.suggestions]
         notes = other.notes
     return Offers(tuple(made), notes)
+
+
+def booking_offers(
+    clashing: Sequence[Judged], advice: Advice, knowledge: Knowledge, call: CallFacts, card: str
+) -> Offers:
+    """Give the suggestions for appointments that clash: ask for a later date where one is known, else give it up.
+
+    An appointment that is booked already is cancelled, not deleted.
+    """
+    if call.requester is None:
+        return Offers()
+    moved = [_moved(one, card) for one in clashing]
+    given_up = [_given_up(one, card) for one in clashing]
+    choices: list[tuple[str, str, list[Action]]] = []
+    if any(moved):
+        label = "Ask for a later date" if len(clashing) == 1 else "Ask for later dates"
+        choices.append(("later", label, _actions([late or none for late, none in zip(moved, given_up, strict=True)])))
+    if any(given_up):
+        choices.append(("remove", "Give this appointment up" if len(clashing) == 1 else "Give these appointments up", _actions(given_up)))
+    return Offers(
+        tuple(
+            Suggestion(part_id(card, name), label, tuple(actions), is_recommended=index == 0)
+            for index, (name, label, actions) in enumerate(choices)
+        )
+    )
+
+
+def _moved(judged: Judged, card: str) -> Suggestion | None:
+    """Give the appointment without a slot, wished from the first day on which everything in it fits.
+
+    Source: FHIR R4 and R5, Appointment: only a proposed one may do without start and end.
+    """
+    days = [one.earliest for one in judged.clashes]
+    if judged.order.resource is None or not all(days):
+        return None
+    first = max(day for day in days if day is not None).isoformat()
+    wish = {"status": "proposed", "start": None, "end": None, "slot": None, "requestedPeriod": [{"start": first}]}
+    return change_draft(card, judged.order.resource, wish, f"from {first}")
+
+
+def _given_up(judged: Judged, card: str) -> Suggestion | None:
+    order = judged.order
+    what = judged.wanted.said or order.kind
+    if order.status in _BOOKED and order.resource is not None:
+        return change_draft(card, order.resource, {"status": "cancelled"}, f"cancel {what}")
+    return remove_draft(card, order.reference, what)
 
 
 def _actions(found: Sequence[Suggestion | None]) -> list[Action]:

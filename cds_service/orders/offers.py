@@ -8,8 +8,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan
+from cds_service.clinical.follow_up import FollowUp
 from cds_service.knowledge.canonical import (
     CONSULT_SURGEON,
     FOLLOW_UP,
@@ -19,7 +21,7 @@ from cds_service.knowledge.canonical import (
     protocol_url,
     request_url,
 )  # fmt: skip
-from cds_service.knowledge.model import ActivityTarget, Effect, Knowledge, Severity
+from cds_service.knowledge.model import ActivityTarget, Effect, Knowledge, ProgressionTest, Severity
 from cds_service.orders.call import CallFacts
 from cds_service.orders.existing import Existing, find_existing, find_goal, running_programmes
 from cds_service.orders.ids import part_id
@@ -53,8 +55,11 @@ class Offers:
     notes: tuple[str, ...] = ()
 
 
-def programme_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card: str) -> Offers:
-    """Give the suggestions of the exercise-programme card with the id *card*.
+def programme_offers(
+    advice: Advice, knowledge: Knowledge, call: CallFacts, card: str, due: FollowUp | None = None
+) -> Offers:
+    """Give the suggestions of the exercise-programme card with the id *card*; *due* is the follow-up of a patient who goes
+    home, offered together with the programme however far away it is.
 
     Where the list is "to agree with the surgeon first" (or an order is refused otherwise) only a referral and a
     consultation are offered.
@@ -72,6 +77,7 @@ def programme_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card
     choices: list[tuple[str, str, list[Action]]] = []
     refusal = order_refusal(advice)
     referral = made.referral() if ordered[REFER_PHYSIOTHERAPY] is None and (advice.supervised or refusal) else []
+    gate = made.follow_up_due(due) if due is not None and ordered[FOLLOW_UP] is None else []
     if refusal:
         if referral:
             choices.append(("refer", "Refer to physiotherapy", referral))
@@ -82,15 +88,27 @@ def programme_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card
     else:
         if ordered[HOME_PROGRAMME] is None and advice.programme:
             programme = made.programme()
+            if gate:
+                choices.append(("going-home", "Order this programme and request the follow-up", programme + gate))
             choices.append(("programme", "Order this programme", programme))
             if referral:
                 both = "Order this programme and refer to physiotherapy"
                 choices.append(("programme-and-refer", both, programme + referral))
         if referral:
             choices.append(("refer", "Refer to physiotherapy", referral))
-        if ordered[FOLLOW_UP] is None and (follow_up := made.follow_up()):
+        if due is None and ordered[FOLLOW_UP] is None and (follow_up := made.follow_up()):
             choices.append(("follow-up", "Request the follow-up at the phase gate", follow_up))
+    if gate:
+        choices.append(("follow-up", "Request the follow-up at the phase gate", gate))
     return Offers(made.suggestions(choices), tuple(notes))
+
+
+def follow_up_offers(due: FollowUp, advice: Advice, knowledge: Knowledge, call: CallFacts, card: str) -> Offers:
+    """Give the suggestion that asks for the follow-up *due*; nothing where it is ordered already."""
+    made = _Made(advice, knowledge, call, card)
+    if call.requester is None or made.existing(FOLLOW_UP) is not None or not (gate := made.follow_up_due(due)):
+        return Offers()
+    return Offers(made.suggestions([("follow-up", "Request the follow-up at the phase gate", gate)]))
 
 
 def red_flag_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card: str, alerts: tuple[Alert, ...]) -> Offers:
@@ -249,7 +267,15 @@ class _Made:
         plan, day = gate
         if not 0 <= (day - self.advice.on).days <= self.content.gate_notice_days:
             return []
-        test = plan.next_test
+        return self._follow_up(plan, plan.next_test, day)
+
+    def follow_up_due(self, due: FollowUp) -> list[Action]:
+        """The follow-up *due*, however far away; nothing where one is known already."""
+        return self._follow_up(due.plan, due.test, due.day) if due.known is None else []
+
+    def _follow_up(self, plan: Plan, test: ProgressionTest | None, day: date) -> list[Action]:
+        if test is None:
+            return []
         request = service_request(
             self.call, "referral", part_id(self.card, "follow-up"),
             concept(SNOMED, "390906007", "Follow-up encounter", f"Follow-up at week {test.week}: {operation_text(plan)}"),
