@@ -568,12 +568,18 @@ def prefetch(one: Story) -> Resource:
     return found
 
 
+WITH_APPOINTMENTS = ("encounter-discharge", "appointment-book")
+
+
 def call(hook: str, number: int, one: Story, **context: Any) -> Resource:
+    asked = prefetch(one)
+    if hook in WITH_APPOINTMENTS:
+        asked["appointments"] = {"resourceType": "Bundle", "type": "searchset", "total": 0}
     return {
         "hook": hook,
         "hookInstance": f"7d3c1f5a-0b52-4c8e-9a64-{number:012d}",
         "context": {"userId": "Practitioner/surgeon-1", "patientId": one.patient_id, **context},
-        "prefetch": prefetch(one),
+        "prefetch": asked,
         "extension": {"org.spine-cds.on": one.on},
     }
 
@@ -599,6 +605,23 @@ def calls(stories: dict[str, Story]) -> dict[str, tuple[Resource, str, str]]:
         "start": "2026-04-27T09:00:00Z", "end": "2026-04-27T09:45:00Z",
         "participant": [{"actor": {"reference": f"Patient/{early.patient_id}"}, "status": "needs-action"}],
     }  # fmt: skip
+    def bundle(*resources: Resource) -> Resource:
+        return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
+
+    def appointment(id_: str, one: Story, what: str, day: str, codes: list[tuple[str, str, str]]) -> Resource:
+        return {
+            "resourceType": "Appointment", "id": id_, "status": "proposed", "serviceType": [concept(codes, what)],
+            "start": f"{day}T09:00:00Z", "end": f"{day}T09:45:00Z",
+            "participant": [{"actor": {"reference": f"Patient/{one.patient_id}"}, "status": "needs-action"}],
+        }  # fmt: skip
+
+    disc, fever = stories["lumbar_discectomy_week_3"], stories["fever_wound_infection"]
+    pool = appointment("appointment-2", disc, "Hydrotherapy, group", disc.on, [])
+    near = stories["two_operations"]
+    flu = appointment("appointment-3", near, "Flu vaccination", near.on, [])
+    elliptical = draft(main, "draft-3", [], "Elliptical trainer and stationary bike, 20 minutes, 3 days a week")
+    walk = draft(main, "draft-4", [("sct", "229065009", "Exercise therapy")], "Walking and step-ups; no sit-ups, no running")
+    therapy = draft(fever, "draft-5", [("sct", "229065009", "Exercise therapy")], "Exercise therapy twice a week")
     booked = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": visit}]}
     made = {
         "patient-view": (call("patient-view", 1, main), main, "the chart is opened in week 6 after a lumbar fusion"),
@@ -616,6 +639,21 @@ def calls(stories: dict[str, Story]) -> dict[str, tuple[Resource, str, str]]:
         "order-sign": (call("order-sign", 6, main, draftOrders=signed), main, "a physiotherapy order that fits"),
         "appointment-book": (
             call("appointment-book", 7, early, appointments=booked), early, "a strengthening class too early",
+        ),
+        "order-sign-clash": (
+            call("order-sign", 8, main, draftOrders=bundle(elliptical, walk)), main,
+            "two orders: the elliptical trainer waits for week 16, walking and step-ups fit",
+        ),
+        "order-sign-red-flag": (
+            call("order-sign", 9, fever, draftOrders=bundle(therapy)), fever,
+            "exercise therapy is signed while an infection stops it",
+        ),
+        "appointment-book-pool": (
+            call("appointment-book", 10, disc, appointments=bundle(pool)), disc, "a pool group before its week",
+        ),
+        "appointment-book-follow-up": (
+            call("appointment-book", 11, near, appointments=bundle(flu)), near,
+            "another visit is booked; the phase gate is near and no follow-up is known",
         ),
     }  # fmt: skip
     return {name: (body, one.id, shows) for name, (body, one, shows) in made.items()}

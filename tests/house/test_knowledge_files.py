@@ -13,6 +13,7 @@ from marshmallow import Schema, fields
 
 from cds_service.errors import Fault
 from cds_service.knowledge import (
+    appointments,
     clinical_path,
     codelists,
     exercise_words,
@@ -116,7 +117,7 @@ def _keys(schema: Schema) -> set[str]:
         protocols._Protocol(), clinical_path._ClinicalPath(), clinical_path._Notes(), exercises._Tags(), overlay._Overlay(),
         rules._RulesFile(), rules._QualityFile(), rules._ModifiersFile(), rules._OutcomesFile(), codelists._Measures(),
         codelists._Lists(), order_content._OrdersFile(), exercise_words._WordsFile(), handout._Structure(),
-        handout._LanguageFile(), figures._FiguresFile(),
+        handout._LanguageFile(), figures._FiguresFile(), appointments._AppointmentsFile(),
     ],
     ids=lambda schema: type(schema).__name__,
 )  # fmt: skip
