@@ -100,20 +100,34 @@ export function buildCall({ service, resources, on, user, states, fhir, orders, 
   return call;
 }
 
-/** A draft order for the order hooks, or a proposed appointment. */
+/** Drafts for the order hooks (one that often clashes, one that fits, one for equipment), or proposed appointments. */
 export function draftFor(hook, patient, on) {
   const subject = { reference: `Patient/${patient.id}` };
   if (hook === "appointment-book") {
-    return [{
-      resourceType: "Appointment", id: "workbench-appointment", status: "proposed", start: `${on}T09:00:00Z`, end: `${on}T09:45:00Z`,
-      serviceType: [{ coding: [{ system: "http://snomed.info/sct", code: "91251008", display: "Physical therapy procedure" }], text: "Physiotherapy" }],
+    const visit = (id, days, serviceType) => ({
+      resourceType: "Appointment", id, status: "proposed", serviceType: [serviceType],
+      start: `${addDays(on, days)}T09:00:00Z`, end: `${addDays(on, days)}T09:45:00Z`,
       participant: [{ actor: subject, status: "needs-action" }],
-    }];
+    });
+    return [
+      visit("workbench-therapy", 3, {
+        coding: [{ system: "http://snomed.info/sct", code: "91251008", display: "Physical therapy procedure" }], text: "Physiotherapy",
+      }),
+      visit("workbench-pool", 7, { text: "Hydrotherapy" }),
+    ];
   }
-  return [{
-    resourceType: "ServiceRequest", id: "workbench-draft", status: "draft", intent: "order", subject, authoredOn: on,
-    code: { coding: [{ system: "http://snomed.info/sct", code: "229065009", display: "Exercise therapy" }], text: "Sit-ups and jogging" },
-  }];
+  const order = (id, text) => ({
+    resourceType: "ServiceRequest", id, status: "draft", intent: "order", subject, authoredOn: on,
+    code: { coding: [{ system: "http://snomed.info/sct", code: "229065009", display: "Exercise therapy" }], text },
+  });
+  return [
+    order("workbench-draft", "Home exercise: sit-ups and jogging"),
+    order("workbench-fitting", "Deep breathing and short walks"),
+    {
+      resourceType: "DeviceRequest", id: "workbench-device", status: "draft", intent: "order", subject, authoredOn: on,
+      codeCodeableConcept: { text: "Elliptical trainer for home" },
+    },
+  ];
 }
 
 export async function searchPatients(url, token, words) {
