@@ -26,7 +26,7 @@ KINDS = ("exercise", "therapy", "assessment", "home", "with a therapist", "follo
 LONGEST_PHRASE = 60
 """Characters of a phrase; a longer one is a sentence in the wrong place."""
 
-_BETWEEN = r"[\W_]{0,2}"
+_BETWEEN = r"[\W_]{0,3}"
 _SEPARATORS = re.compile(r"[\W_]+")
 _PHRASE = re.compile(r"[^\W_][\w .,'’/-]*\*?\Z")
 

@@ -13,6 +13,7 @@ from cds_service.clinical.advice import Advice
 from cds_service.clinical.drafts import Judged, Reason, judge_drafts, selected
 from cds_service.clinical.mentions import read_mentions
 from cds_service.intake.read import read_drafts
+from cds_service.orders.words import exercise_name, short_exercise_name
 from tests.builders import TODAY, PatientBuilder, a_patient, knowledge
 
 EXERCISE_THERAPY = {"coding": [{"system": "http://snomed.info/sct", "code": "229065009", "display": "Exercise therapy"}]}
@@ -98,6 +99,16 @@ def test_words_in_front_go_with_the_exercise() -> None:
     (found,) = read_mentions("heavy loaded sit-ups", knowledge().exercise_words)
 
     assert found.said == "heavy loaded sit-ups"
+
+
+@pytest.mark.parametrize("exercise", knowledge().exercises)
+def test_our_own_name_of_an_exercise_is_read_as_that_exercise(exercise: str) -> None:
+    """What a changed draft says must not be read as something else."""
+    universal = {one.id for one in knowledge().exercises.values() if one.universal}
+
+    for name in (exercise_name(knowledge(), exercise), short_exercise_name(knowledge(), exercise)):
+        for found in read_mentions(name, knowledge().exercise_words):
+            assert found.entry.means == (exercise,) or universal.issuperset(found.entry.means), name
 
 
 # ---- the week -----------------------------------------------------------------------------------------------------------------
