@@ -110,7 +110,7 @@ def _briefly(clash: Clash) -> str:
         Reason.NEVER: "never after this operation",
         Reason.CLEARANCE: "needs the surgeon's clearance",
         Reason.SUPERVISED: "with a therapist only",
-    }.get(clash.reason, lower_first(clash.because.split(": ")[0]))
+    }.get(clash.reason, lower_first(clash.title or clash.because))
 
 
 def _where(plans: Sequence[Plan]) -> str:

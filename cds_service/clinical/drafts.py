@@ -65,6 +65,8 @@ class Clash:
     instead: str | None = None
     evidence: tuple[Evidence, ...] = ()
     sources: tuple[str, ...] = ()
+    title: str = ""
+    """The alert's title, where an alert takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,7 @@ def _from_held(held: Withheld, mention: Mention, advice: Advice, knowledge: Know
     return Clash(
         reason, held.rule, because, mention.said, held.exercise, held.from_week, held.opens_on,
         evidence=alert.evidence if alert is not None else (),
-        sources=_sources(held.rule, held.exercise, advice, knowledge),
+        sources=_sources(held.rule, held.exercise, advice, knowledge), title=alert.title if alert is not None else "",
     )  # fmt: skip
 
 
@@ -299,7 +301,7 @@ def _general(order: Order, wanted: Wanted, today: Advice) -> Clash | None:
         alert = next(one for one in sorted(today.alerts, key=_worst) if one.effect is Effect.BASELINE_ONLY)
         return Clash(
             Reason.WITHHELD, alert.rule, f"only the baseline set while this stands: {alert.title}", wanted.said or "exercise",
-            evidence=alert.evidence, sources=alert.sources,
+            evidence=alert.evidence, sources=alert.sources, title=alert.title,
         )  # fmt: skip
     if today.order_refusal and not _is_supervised(order, wanted) and not _is_long_past(today):
         return Clash(Reason.AGREE_FIRST, AGREE_FIRST, today.order_refusal, wanted.said or "exercise")
