@@ -68,6 +68,8 @@ def _without_values(error: msgspec.DecodeError) -> str:
     """msgspec's texts name the position and the kind of fault; everything else stays out of the answer."""
     text = str(error)
     position = text[text.rfind("(byte") :] if "(byte" in text else ""
+    if "truncated" in text:
+        return "the body is no well-formed JSON: it ends too early"
     return f"the body is no well-formed JSON {position}".strip()
 
 

@@ -101,9 +101,9 @@ class _EntryShape(Schema):
     acceptedSuggestions = fields.List(fields.Nested(_SuggestionShape), allow_none=True, validate=validate.Length(max=100))
     overrideReason = fields.Nested(_OverrideShape, allow_none=True)
 
-    @validates_schema(skip_on_field_errors=True)
-    def _fits_its_outcome(self, data, **kwargs):
-        if data["outcome"] == "accepted" and not data.get("acceptedSuggestions"):
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _fits_its_outcome(self, data, original, **kwargs):
+        if data.get("outcome") == "accepted" and not original.get("acceptedSuggestions"):
             raise ValidationError(
                 {"acceptedSuggestions": ["is required when the outcome is accepted: expected a list of suggestion ids"]}
             )

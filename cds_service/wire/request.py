@@ -270,7 +270,7 @@ def faults_of(messages: Any, path: str) -> list[Fault]:
                 found += faults_of(below, f"{path}{key}.")
         return found
     where = path.removesuffix(".") or "$"
-    return [Fault(where, *_worded(str(message))) for message in messages]
+    return [Fault(where, *_worded(str(message), where.rpartition(".")[2])) for message in messages]
 
 
 _WORDS = {
@@ -283,8 +283,32 @@ _WORDS = {
 }
 
 
-def _worded(message: str) -> tuple[str, str]:
+_EXPECTED = {
+    "hook": "the name of the hook, such as patient-view",
+    "hookInstance": "a UUID, new for each call of the hook",
+    "context": "an object with the fields of the hook",
+    "userId": "Type/id of the user, such as Practitioner/123",
+    "patientId": "the id of the patient, without its type",
+    "encounterId": "the id of the encounter, without its type",
+    "selections": "a list of Type/id found in draftOrders",
+    "draftOrders": "a Bundle of the draft orders",
+    "appointments": "a Bundle of the proposed appointments",
+    "access_token": "the bearer token",
+    "token_type": "Bearer",
+    "expires_in": "a whole number of seconds",
+    "scope": "the scopes of the token",
+    "subject": "the client id of this service at the authorization server",
+    "card": "the uuid of the card",
+    "outcome": "accepted or overridden",
+    "outcomeTimestamp": "an RFC 3339 time with an offset, such as 2026-03-01T09:30:00Z",
+    "id": "the uuid of the suggestion",
+}
+"""What belongs in a field that is not there."""
+
+
+def _worded(message: str, name: str) -> tuple[str, str]:
     if message in _WORDS:
-        return _WORDS[message]
+        what, expected = _WORDS[message]
+        return what, _EXPECTED.get(name, expected) if expected == "a value" else expected
     what, _, expected = message.partition(": expected ")
     return what, expected

@@ -227,3 +227,32 @@ def test_every_recorded_call_of_the_reference_client_is_answered(client: FlaskCl
     assert response.headers["Access-Control-Allow-Origin"] == headers["Origin"]
     if "hook" in body:
         assert isinstance(response.json["cards"], list)
+
+
+@pytest.mark.parametrize("hook", ["order-select", "order-sign"])
+def test_a_draft_in_an_object_instead_of_an_array_is_judged_like_any_other(client: FlaskClient, hook: str) -> None:
+    call = a_call("lumbar_fusion_week_6", "2026-05-15", hook)
+    listed = ask(client, call)["cards"]
+    call["context"]["draftOrders"]["entry"] = call["context"]["draftOrders"]["entry"][0]
+
+    assert listed, "the draft clashes with week 6"
+    assert ask(client, call)["cards"] == listed
+
+
+@pytest.mark.rule("C3", "F1")
+def test_an_error_says_what_belongs_in_the_place_that_is_empty_and_names_every_fault(client: FlaskClient) -> None:
+    def told(path: str, body: bytes) -> list[str]:
+        response = client.post(path, data=body, content_type="application/json")
+        assert response.status_code == 400
+        return [issue["details"]["text"] for issue in response.json["issue"]]
+
+    assert told(PATIENT_VIEW, b"{}") == [
+        "hook: is required; expected the name of the hook, such as patient-view",
+        "hookInstance: is required; expected a UUID, new for each call of the hook",
+        "context: is required; expected an object with the fields of the hook",
+    ]
+    assert told(PATIENT_VIEW, b'{"hook":')[0].startswith("$: the body is no well-formed JSON: it ends too early")
+    assert told(f"{PATIENT_VIEW}/feedback", b'{"feedback":[{"card":"x","outcome":"accepted"}]}') == [
+        "feedback[0].outcomeTimestamp: is required; expected an RFC 3339 time with an offset, such as 2026-03-01T09:30:00Z",
+        "feedback[0].acceptedSuggestions: is required when the outcome is accepted; expected a list of suggestion ids",
+    ]
