@@ -31,7 +31,9 @@ _FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 @click.option("--on", "on", type=click.DateTime(["%Y-%m-%d"]), help="the day asked about, YYYY-MM-DD")
 @click.option("--exercise", "exercises", multiple=True, metavar="ID", help="an exercise to print; may be repeated")
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="the HTML file to write; else standard output")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="the HTML file to write; else standard output"
+)
 @tells_errors
 def handout(
     surgery: str | None, week: int | None, bundle: str | None, on: datetime | None, exercises: tuple[str, ...],
@@ -62,7 +64,12 @@ def handout(
 
 
 def _of_patient(
-    advice: Advice, knowledge: Knowledge, surgery: str | None, week: int | None, exercises: tuple[str, ...], language: str
+    advice: Advice,
+    knowledge: Knowledge,
+    surgery: str | None,
+    week: int | None,
+    exercises: tuple[str, ...],
+    language: str,
 ) -> Sheet:
     """The sheet of this patient's advice; what the advice holds back cannot be asked for."""
     found = take_home(advice)
@@ -74,7 +81,11 @@ def _of_patient(
     if week not in (None, found.week):
         faults.append(Fault("--week", f"the record counts week {found.week}", "the same, or leave it out"))
     allowed = {one.exercise for one in (*advice.exercises, *advice.supervised)}
-    faults += [Fault("--exercise", f"{one} is held back for this patient", "see `explain`") for one in exercises if one not in allowed]
+    faults += [
+        Fault("--exercise", f"{one} is held back for this patient", "see `explain`")
+        for one in exercises
+        if one not in allowed
+    ]
     if faults:
         raise InputFaults(faults)
     return make_sheet(knowledge, found.surgery_type, found.week, exercises or found.exercises, language)

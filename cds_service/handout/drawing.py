@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import escape
 
 WIDTH, GROUND = 320, 196
-PROPORTION, MARGIN, SMALLEST_WIDTH, FOCUS_WIDTH = 0.76, 12, 190, 130
+PROPORTION, FLATTEST, MARGIN, SMALLEST_WIDTH, FOCUS_WIDTH = 0.76, 0.42, 12, 190, 130
 """Height to width of a picture; space around what is drawn; the closest look at a body, and at a head."""
 LENGTHS = {"trunk": 60.0, "neck": 9.0, "head": 11.0, "upper": 31.0, "fore": 29.0, "thigh": 44.0, "shin": 42.0, "foot": 15.0}
 DARK, LIGHT, PROP, MOVE = "#1f3d46", "#b9c7cb", "#8a9aa0", "#c2571a"
@@ -124,7 +124,17 @@ def _figure(body: Body, view: str, colour: str, far: str) -> list[str]:
     parts.append(_line([neck, j["head"]], colour, 6))
     x, y = j["head"]
     parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{LENGTHS["head"]}" fill="{colour}"/>')
-    return parts
+    return parts + _face(view, neck, j["head"], colour)
+
+
+def _face(view: str, neck: Point, head: Point, colour: str) -> list[str]:
+    """A nose where a head is seen from the side, eyes where it looks at the reader: which way is the front."""
+    tilt = math.degrees(math.atan2(-(head[1] - neck[1]), head[0] - neck[0]))
+    if view == "front":
+        eyes = [_go(_go(head, tilt, 2), tilt + side, 4) for side in (90, -90)]
+        return [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.500" fill="#ffffff"/>' for x, y in eyes]
+    low, high, tip = _go(head, tilt - 112, 10), _go(head, tilt - 68, 10), _go(head, tilt - 94, 15)
+    return [f'<path d="M{low[0]:.1f} {low[1]:.1f} L{tip[0]:.1f} {tip[1]:.1f} L{high[0]:.1f} {high[1]:.1f} Z" fill="{colour}"/>']
 
 
 def _spot(body: Body, part: str) -> Point:
@@ -174,6 +184,10 @@ def _turn(centre: Point) -> list[str]:
 def _press(point: Point) -> list[str]:
     x, y = point
     return _arrow((x, y - 34), (x, y - 8))
+
+
+def _push(point: Point) -> list[str]:
+    return _arrow((point[0] - 40, point[1] - 14), (point[0] + 2, point[1] - 14))
 
 
 def _squeeze(point: Point) -> list[str]:
@@ -270,7 +284,7 @@ _CENTRE = re.compile(r'cx="(-?[\d.]+)" cy="(-?[\d.]+)" r="([\d.]+)"')
 
 
 def _frame(parts: list[str], end: Body, figure: Mapping[str, Any]) -> str:
-    """Give the viewBox: all that is drawn with a margin, or head and shoulders; always in the same proportion."""
+    """Give the viewBox: all that is drawn with a margin, or head and shoulders; lying bodies get a flat one."""
     if figure.get("focus") == "head":
         x, y = end.joints["neck"]
         width = FOCUS_WIDTH
@@ -283,7 +297,7 @@ def _frame(parts: list[str], end: Body, figure: Mapping[str, Any]) -> str:
     left, right = min(x for x, _ in points) - MARGIN, max(x for x, _ in points) + MARGIN
     top, bottom = min(y for _, y in points) - MARGIN, max(max(y for _, y in points) + MARGIN, GROUND + MARGIN)
     width = max(right - left, (bottom - top) / PROPORTION, SMALLEST_WIDTH)
-    height = width * PROPORTION
+    height = min(max(bottom - top, width * FLATTEST), width * PROPORTION)
     return f"{(left + right - width) / 2:.0f} {bottom - height:.0f} {width:.0f} {height:.0f}"
 
 
@@ -306,11 +320,14 @@ def draw(figure: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]], ti
         there = _spot(start, figure["arrow"]) if start is not None else (here[0], here[1] + 4)
         if start is None:
             parts += _arrow((here[0], here[1] + 4), (here[0], here[1] - 24))
+        elif figure["arrow"] == "head":
+            # Above the head, so that the face stays free.
+            parts += _arrow((there[0], there[1] - 20), (here[0], here[1] - 20))
         else:
             parts += _arrow(there, here)
     for key, drawing in (("turn", _turn), ("press", _press), ("squeeze", _squeeze)):
         if key in figure:
-            parts += drawing(_spot(end, figure[key]))
+            parts += drawing(_spot(end, figure[key])) if figure[key] != "forehead" else _push(_spot(end, "forehead"))
     label = escape(title)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{_frame(parts, end, figure)}" role="img" aria-label="{label}">'
             f"<title>{label}</title>{''.join(ground)}{''.join(parts)}</svg>")  # fmt: skip

@@ -23,7 +23,10 @@ def render_sheet(sheet: Sheet, knowledge: Knowledge, style_url: str | None = Non
         .render(
             sheet=sheet,
             say=sheet.words.phrases,
-            pictures={one.id: _picture(knowledge, one.id, sheet.words.phrases["picture_of"].format(name=one.name)) for one in sheet.exercises},
+            pictures={
+                one.id: _picture(knowledge, one.id, sheet.words.phrases["picture_of"].format(name=one.name))
+                for one in sheet.exercises
+            },
             style_url=style_url,
             style=Markup(STYLE_FILE.read_text(encoding="utf-8")) if style_url is None else "",
         )

@@ -72,10 +72,14 @@ def make_sheet(
         known = ", ".join(knowledge.sheets.languages) or "none: the texts wait for a clinician's signature"
         faults.append(Fault("language", "there is no sheet in this language", f"one of {known}"))
     if not 0 <= week <= LAST_WEEK:
-        faults.append(Fault("week", "this is no completed week after an operation", f"a whole number from 0 to {LAST_WEEK}"))
+        faults.append(
+            Fault("week", "this is no completed week after an operation", f"a whole number from 0 to {LAST_WEEK}")
+        )
     if protocol is None or words is None or faults:
         raise InputFaults(faults)
-    chosen = _asked(knowledge, protocol, week, exercises) if exercises is not None else _usual(knowledge, protocol, week)
+    chosen = (
+        _asked(knowledge, protocol, week, exercises) if exercises is not None else _usual(knowledge, protocol, week)
+    )
     if not chosen:
         todo = "nothing may be given without the surgeon: print no sheet"
         raise InputFaults([Fault("exercises", f"no exercise fits week {week} of {surgery_type}", todo=todo)])

@@ -59,7 +59,7 @@ class _Posture(_Angles):
 
 class _Figure(Shape):
     view = fields.String(load_default="side", validate=validate.OneOf(["side", "front"]))
-    focus = fields.String(load_default="", validate=validate.OneOf(["head", "hands"]))
+    focus = fields.String(validate=validate.OneOf(["head"]))
     start = fields.Nested(_Posture, data_key="from")
     end = fields.Nested(_Posture, data_key="to", required=True)
     arrow = fields.String(validate=validate.OneOf(PARTS))
@@ -92,7 +92,9 @@ def load_figures(folder: Path, exercises: Mapping[str, Any], faults: list[Fault]
     for name, posture in read["presets"].items():
         missing = [key for key in _POSTURE_KEYS if key not in posture]
         if missing:
-            faults.append(Fault(text.place(("presets", name)), f"the posture lacks {', '.join(missing)}", "a whole body"))
+            faults.append(
+                Fault(text.place(("presets", name)), f"the posture lacks {', '.join(missing)}", "a whole body")
+            )
     figures = {}
     for name, figure in read["figures"].items():
         check_known([name], exercises, "exercise", text.place(("figures", name)), faults)

@@ -148,7 +148,9 @@ def _read_structure(
         ids = [one["id"] for one in read[key]]
         for index, one in enumerate(ids):
             if one in ids[:index]:
-                faults.append(Fault(text.place((key, index, "id")), f"the id {one!r} stands here twice", "each id once"))
+                faults.append(
+                    Fault(text.place((key, index, "id")), f"the id {one!r} stands here twice", "each id once")
+                )
     for index, sign in enumerate(read["signs"]):
         for key, known, what in (("surgery_types", protocols, "protocol"), ("sources", sources, "source")):
             check_known(sign[key], known, what, text.place(("signs", index, key)), faults)
@@ -161,7 +163,13 @@ def _read_structure(
         if exercise not in stops:
             faults.append(Fault(text.place(("stops",)), f"{exercise} has no sign at which to stop", "one or more"))
     signs = tuple(
-        DangerSign(one["id"], one["act"] == "emergency", tuple(one["rules"]), tuple(one["surgery_types"]), tuple(one["sources"]))
+        DangerSign(
+            one["id"],
+            one["act"] == "emergency",
+            tuple(one["rules"]),
+            tuple(one["surgery_types"]),
+            tuple(one["sources"]),
+        )
         for one in read["signs"]
     )
     return Sheets(signs=signs, stops=stops)
@@ -186,14 +194,20 @@ def _check_language(
         ("restrictions", said, "restriction as a protocol says it"),
     ]
     if structure is not None:
-        wanted.append(("stops", {stop for stops in structure.stops.values() for stop in stops}, f"stop sign of {STRUCTURE}"))
+        wanted.append(
+            ("stops", {stop for stops in structure.stops.values() for stop in stops}, f"stop sign of {STRUCTURE}")
+        )
         wanted.append(("signs", [sign.id for sign in structure.signs], f"danger sign of {STRUCTURE}"))
     for key, ids, what in wanted:
         known = set(ids)
         for one in sorted(known - set(read[key])):
-            faults.append(Fault(text.place((key,)), f"{one!r} has no words in this language", f"words for every {what}"))
+            faults.append(
+                Fault(text.place((key,)), f"{one!r} has no words in this language", f"words for every {what}")
+            )
         for one in sorted(set(read[key]) - known):
-            faults.append(Fault(text.place((key, one)), f"{one!r} is no {what} we know", todo="take it out or correct it"))
+            faults.append(
+                Fault(text.place((key, one)), f"{one!r} is no {what} we know", todo="take it out or correct it")
+            )
     for key, places in (("phrases", PHRASES), ("doses", DOSES)):
         for one in sorted(set(read[key]) & set(places)):
             found = _places(read[key][one])
@@ -209,7 +223,9 @@ def _check_language(
             _check_numbers(place, words["dose"] or "", one.dose, False, faults)
             _check_numbers(place, " ".join((words["name"], *words["steps"])), f"{one.name} {one.how}", False, faults)
             if words["dose"] is None and not is_countable(one):
-                faults.append(Fault(place, "the catalogue counts nothing here", "the dose in words, under the key dose"))
+                faults.append(
+                    Fault(place, "the catalogue counts nothing here", "the dose in words, under the key dose")
+                )
 
 
 def is_countable(exercise: Exercise) -> bool:

@@ -57,5 +57,3 @@ class Sheets:
     stops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     postures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-

@@ -56,8 +56,16 @@ def read_parameters(given: MultiDict[str, str]) -> tuple[str, int, tuple[str, ..
     faults = []
     if any(name not in PARAMETERS for name in given):
         faults.append(Fault("query", "there is a parameter that we do not know", f"only {', '.join(PARAMETERS)}"))
-    faults += [Fault(name, "is given more than once", "each parameter once") for name in PARAMETERS if len(given.getlist(name)) > 1]
-    faults += [Fault(name, "is missing", "for example surgery=LUM_FUS&week=6") for name in ("surgery", "week") if not given.get(name)]
+    faults += [
+        Fault(name, "is given more than once", "each parameter once")
+        for name in PARAMETERS
+        if len(given.getlist(name)) > 1
+    ]
+    faults += [
+        Fault(name, "is missing", "for example surgery=LUM_FUS&week=6")
+        for name in ("surgery", "week")
+        if not given.get(name)
+    ]
     week = given.get("week", "")
     if week and not (week.isascii() and week.isdigit() and len(week) <= _MAX_DIGITS):
         faults.append(Fault("week", "is no whole number", "the completed week after the operation, in digits"))

@@ -22,10 +22,15 @@ def of_patient(name: str, *arguments: str) -> Result:
 
 
 DAYS = {
-    one["id"]: one["on"]
-    for one in json.loads((PATIENTS.parent / "index.json").read_text(encoding="utf-8"))["patients"]
+    one["id"]: one["on"] for one in json.loads((PATIENTS.parent / "index.json").read_text(encoding="utf-8"))["patients"]
 }
-PRINTED = {"lumbar_fusion_week_6", "lumbar_fusion_week_3", "lumbar_discectomy_week_3", "lumbar_laminectomy_week_8", "acdf_week_9"}
+PRINTED = {
+    "lumbar_fusion_week_6",
+    "lumbar_fusion_week_3",
+    "lumbar_discectomy_week_3",
+    "lumbar_laminectomy_week_8",
+    "acdf_week_9",
+}
 
 
 def test_a_sheet_is_written_from_a_week_alone(tmp_path: Path) -> None:

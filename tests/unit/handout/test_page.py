@@ -73,7 +73,10 @@ def test_a_page_for_a_disk_carries_its_style(knowledge: Knowledge) -> None:
 
 def test_print_is_large() -> None:
     style = STYLE_FILE.read_text(encoding="utf-8")
-    sizes = {rule: float(size) for rule, size in re.findall(r"^([\w. ,]+) \{[^}]*?font(?:-size)?: (\d+)pt", style, re.MULTILINE)}
+    sizes = {
+        rule: float(size)
+        for rule, size in re.findall(r"^([\w. ,]+) \{[^}]*?font(?:-size)?: (\d+)pt", style, re.MULTILINE)
+    }
 
     assert sizes["html"] >= 14
     assert {rule for rule, size in sizes.items() if size < 14} == {".small"}

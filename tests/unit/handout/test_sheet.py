@@ -130,7 +130,10 @@ def test_throat_signs_stand_only_where_the_throat_was_passed(knowledge: Knowledg
     ("exercise", "said"),
     [
         ("quad_sets", "Do it 10 times. Hold for 5 seconds each time. 3 times a day."),
-        ("bridge", "Do it 10 times. Hold for 5 seconds each time. Rest, then start again, until you have done 2 rounds."),
+        (
+            "bridge",
+            "Do it 10 times. Hold for 5 seconds each time. Rest, then start again, until you have done 2 rounds.",
+        ),
         ("brisk_walking", "Do it for 20 minutes. On 3 days a week."),
         ("sit_to_stand", "Do it 5 times. 2 times a day."),
         ("knee_rolls", "Do it 5 times. Twice a day."),
@@ -149,8 +152,15 @@ def test_no_dose_is_more_than_the_card_would_say_at_first(knowledge: Knowledge) 
     words = knowledge.sheets.languages["en"]
     for exercise in knowledge.exercises.values():
         dosing = exercise.dosing
-        highest = [span.high or span.low for span in (dosing.reps, dosing.hold_seconds, dosing.minutes, dosing.sets) if span]
-        numbers = [int(word.rstrip(".")) for one in count_dose(exercise, words) for word in one.split() if word.rstrip(".").isdigit()]
+        highest = [
+            span.high or span.low for span in (dosing.reps, dosing.hold_seconds, dosing.minutes, dosing.sets) if span
+        ]
+        numbers = [
+            int(word.rstrip("."))
+            for one in count_dose(exercise, words)
+            for word in one.split()
+            if word.rstrip(".").isdigit()
+        ]
         assert not numbers or max(numbers) <= max(highest + [7]), exercise.id
 
 
