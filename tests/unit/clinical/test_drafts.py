@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.drafts import Judged, Reason, judge_drafts, selected
-from cds_service.clinical.mentions import read_mentions
+from cds_service.clinical.mentions import read_mentions, read_wanted
 from cds_service.intake.read import read_drafts
+from cds_service.knowledge.signed import signed_only
 from cds_service.orders.words import exercise_name, short_exercise_name
 from tests.builders import TODAY, PatientBuilder, a_patient, knowledge
 
@@ -331,3 +333,34 @@ def test_nothing_is_offered_that_the_advice_of_today_and_of_that_day_does_not_li
         for clash in each.clashes:
             assert clash.instead is None or (clash.instead in lists[0] and clash.instead in lists[1])
             assert clash.exercise is None or clash.exercise not in lists[0] & lists[1]
+
+
+# ---- edges --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_protocol_that_nobody_signed_judges_no_order_where_drafts_are_turned_off() -> None:
+    signed = signed_only(knowledge())
+    drafts = read_drafts({"entry": [{"resource": an_order("golf")}]}).orders
+    advice = fusion(3).advice(signed)
+
+    (one,) = judge_drafts(drafts, advice, lambda day: advice, signed)
+
+    assert one.is_training and one.clashes == ()
+
+
+def test_where_an_operation_may_hide_the_order_is_told_but_does_not_clash() -> None:
+    advice = replace(a_patient().advice(), may_hide_an_operation=True)
+    drafts = read_drafts({"entry": [{"resource": an_order("golf")}]}).orders
+
+    (one,) = judge_drafts(drafts, advice, lambda day: advice, knowledge())
+
+    assert one.is_training and one.clashes == ()
+
+
+def test_without_order_content_codes_of_orders_say_nothing() -> None:
+    (order,) = read_drafts({"entry": [{"resource": an_order(code=EXERCISE_THERAPY)}]}).orders
+
+    assert read_wanted(order, knowledge().exercise_words, None).kinds == {"exercise"}
+    (order,) = read_drafts({"entry": [{"resource": an_order(code={"coding": EXERCISE_THERAPY["coding"][:1]})}]}).orders
+    bare = replace(order, code=tuple(replace(one, codings=tuple(replace(c, display=None) for c in one.codings)) for one in order.code))
+    assert read_wanted(bare, knowledge().exercise_words, None).kinds == frozenset()
