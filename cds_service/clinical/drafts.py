@@ -16,7 +16,16 @@ from datetime import date
 from enum import Enum
 
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
-from cds_service.clinical.mentions import ASSESSMENT, EXERCISE, HOME, THERAPY, WITH_THERAPIST, Mention, Wanted, read_wanted
+from cds_service.clinical.mentions import (
+    ASSESSMENT,
+    EXERCISE,
+    HOME,
+    THERAPY,
+    WITH_THERAPIST,
+    Mention,
+    Wanted,
+    read_wanted,
+)
 from cds_service.clinical.protocol import MATRIX
 from cds_service.knowledge.model import EFFECT_ORDER, Effect, Knowledge, Status
 from cds_service.patient.finding import Evidence

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from cds_service.knowledge.exercise_words import Activity, ExerciseEntry, DraftWords, Phrase, fold
+from cds_service.knowledge.exercise_words import Activity, DraftWords, ExerciseEntry, Phrase, fold
 from cds_service.knowledge.model import OrderContent
 from cds_service.patient.record import Order
 
