@@ -1,6 +1,6 @@
 """The ends of the range: a body of 5 MB, and one over the limit.
 
-    python -m benchmarks.limits
+python -m benchmarks.limits
 """
 
 from __future__ import annotations
@@ -48,4 +48,6 @@ def measure_limits() -> tuple[int, float, float]:
 
 if __name__ == "__main__":
     size, large, refused = measure_limits()
-    print(f"a body of {size / 1e6:.1f} MB is answered in {large:.1f} ms, one over the limit refused in {refused:.2f} ms")
+    print(
+        f"a body of {size / 1e6:.1f} MB is answered in {large:.1f} ms, one over the limit refused in {refused:.2f} ms"
+    )

@@ -90,7 +90,10 @@ def explain_text(advice: Advice, knowledge: Knowledge, cards: Iterable[Card] = (
         (f"Withheld ({len(_all_withheld(advice))})", list(_withheld_lines(advice, knowledge))),
         ("Could not be known", [_unknown_line(one) for one in advice.unknown]),
         ("Quality of the record", [f"{one.rule} ({one.severity.value}): {one.because}" for one in advice.data_quality]),
-        ("Could not be read", [*(_unread_line(one) for one in advice.unread), *(f"{kind}: {why}" for kind, why in advice.gaps)]),
+        (
+            "Could not be read",
+            [*(_unread_line(one) for one in advice.unread), *(f"{kind}: {why}" for kind, why in advice.gaps)],
+        ),
         ("Orders", [f"no programme as an order: {advice.order_refusal}"] if advice.order_refusal else []),
         ("Rules that stayed silent", [f"{one.rule} {one.answer}: {one.because}" for one in advice.trace]),
         ("Cards", [line for card in cards for line in _card_lines(card)] or ["none: there is nothing to say"]),
@@ -168,7 +171,9 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "protocol": plan.protocol.id,
         "phase": plan.phase.id if plan.phase else None,
         "goal": plan.phase.goal if plan.phase else None,
-        "restrictions": [{"topic": one.topic, "say": say, "sources": list(one.sources)} for one, say in plan.restrictions],
+        "restrictions": [
+            {"topic": one.topic, "say": say, "sources": list(one.sources)} for one, say in plan.restrictions
+        ],
         "nextTest": {"week": test.week, "say": test.say, "sources": list(test.sources)} if test else None,
         "agreeFirst": plan.protocol.agree_first,
     }

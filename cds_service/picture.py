@@ -35,7 +35,9 @@ def picture(advice: Advice, record: PatientRecord, knowledge: Knowledge, at: dat
 
 def _operation(plan: Plan, advice: Advice, knowledge: Knowledge) -> dict[str, Any]:
     operation, protocol = plan.operation, plan.protocol
-    weeks = [phase.from_week for phase in protocol.phases] + [cell.week for cell in protocol.first_weeks.values() if cell.week]
+    weeks = [phase.from_week for phase in protocol.phases] + [
+        cell.week for cell in protocol.first_weeks.values() if cell.week
+    ]
     return {
         "surgeryType": protocol.id,
         "name": operation_text(plan),
@@ -43,7 +45,8 @@ def _operation(plan: Plan, advice: Advice, knowledge: Knowledge) -> dict[str, An
         "week": operation.effective_week,
         "lastWeek": max(weeks, default=0) + 4,
         "phases": [
-            {"id": phase.id, "from": phase.from_week, "to": phase.to_week, "goal": phase.goal} for phase in protocol.phases
+            {"id": phase.id, "from": phase.from_week, "to": phase.to_week, "goal": phase.goal}
+            for phase in protocol.phases
         ],
         "restrictions": [
             {
@@ -94,7 +97,9 @@ def _chart(name: str, chart: Chart, advice: Advice, knowledge: Knowledge) -> dic
         "unit": _unit(measure),
         "points": points,
         "thresholds": [
-            one for rule in knowledge.rules for one in _thresholds(rule, measure)
+            one
+            for rule in knowledge.rules
+            for one in _thresholds(rule, measure)
             if (one["fromDay"] is None or one["fromDay"] <= last) and (one["toDay"] is None or one["toDay"] >= first)
         ],  # fmt: skip
         "expected": [
@@ -128,7 +133,11 @@ def _thresholds(rule: SafetyRule, measure: Measure) -> Iterator[dict[str, Any]]:
             if value is None or (value, first, last) in seen:
                 continue
             seen.add((value, first, last))
-            days = "" if first is None and last is None else f" (days {first or 0:g} to {'open' if last is None else f'{last:g}'})"
+            days = (
+                ""
+                if first is None and last is None
+                else f" (days {first or 0:g} to {'open' if last is None else f'{last:g}'})"
+            )
             word = "at least" if question.limits.at_least is not None else "above"
             yield {
                 "rule": rule.id, "grade": grade.id, "severity": grade.severity.value, "value": value, "fromDay": first,

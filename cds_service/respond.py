@@ -169,7 +169,9 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     facts = replace(_call_facts(call, practice, terms, at), orders=record.orders)
     occasion = _occasion(call, practice, record, advice)
     cards = build_cards(advice, practice.knowledge, facts, occasion)
-    return explain(advice, practice.knowledge, cards, occasion) | {"picture": picture(advice, record, practice.knowledge, moment)}
+    return explain(advice, practice.knowledge, cards, occasion) | {
+        "picture": picture(advice, record, practice.knowledge, moment)
+    }
 
 
 def _occasion(call: HookCall, practice: Practice, record: PatientRecord, advice: Advice) -> Occasion | None:
@@ -261,9 +263,7 @@ def _call_facts(call: HookCall, practice: Practice, terms: Terms, at: datetime) 
     )
 
 
-def _answer_without_data(
-    error: RequiredDataMissing | WrongPatient, practice: Practice, facts: CallFacts
-) -> Answer:
+def _answer_without_data(error: RequiredDataMissing | WrongPatient, practice: Practice, facts: CallFacts) -> Answer:
     missing = error.missing if isinstance(error, RequiredDataMissing) else ((error.key, "", str(error)),)
     card = missing_card(missing, practice.knowledge, facts)
     keys = tuple(key for key, _, _ in missing)

@@ -139,7 +139,9 @@ class Settings:
     public_url: str | None = _setting(
         None, _base_url, "base URL that clients call us by (behind a proxy); audience of tokens, links on cards"
     )
-    cards: Path = _setting(_PACKAGE_PARENT / "cards", _folder, "folder of the clinical knowledge", shown="the shipped `cards/`")
+    cards: Path = _setting(
+        _PACKAGE_PARENT / "cards", _folder, "folder of the clinical knowledge", shown="the shipped `cards/`"
+    )
     overlay: Path | None = _setting(None, _folder, "folder of the local overlay over the shipped knowledge")
     use_draft: bool = _setting(True, _switch, "answer from knowledge that no clinician has signed yet (cards say so)")
     timezone: ZoneInfo = _setting(ZoneInfo("UTC"), _zone, "time zone whose calendar day a call belongs to", "IANA name")
@@ -160,10 +162,14 @@ class Settings:
         secret=True,
     )
     shared_service_id: str | None = _setting(
-        None, _service_id, "publish every hook under this one id, so that clients which understand it replace stale guidance"
+        None,
+        _service_id,
+        "publish every hook under this one id, so that clients which understand it replace stale guidance",
     )
     prefetch_dialect: str = _setting(
-        "2.0", _one_of("2.0", "3.0"), "`3.0` puts `today() - n days` into prefetch templates; many clients cannot read that"
+        "2.0",
+        _one_of("2.0", "3.0"),
+        "`3.0` puts `today() - n days` into prefetch templates; many clients cannot read that",
     )
     prefetch_only: bool = _setting(False, _switch, "never call a FHIR server, whatever a call allows")
     missing_data: str = _setting(
@@ -176,7 +182,9 @@ class Settings:
     )
     max_body_megabytes: int = _setting(16, _whole(1, 1024), "largest request body", "megabytes (2^20 bytes)")
     cors_origins: tuple[str, ...] = _setting(
-        (), _origins, "origins of browser clients, exact, comma-separated; in development also loopback and the public sandbox"
+        (),
+        _origins,
+        "origins of browser clients, exact, comma-separated; in development also loopback and the public sandbox",
     )
     workers: int = _setting(2, _whole(1, 256), "server processes")
     threads: int = _setting(4, _whole(1, 256), "threads in each process, so that a slow client holds up no other")
@@ -187,7 +195,9 @@ class Settings:
     shutdown_seconds: int = _setting(20, _whole(1, 3600), "time for calls in flight when the service stops", "seconds")
     log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"), "least important log line to write")
     audit_log: str | None = _setting(
-        None, _text, "audit trail, one JSON line per call (who called, which rules answered, which knowledge): a file, or `stdout`"
+        None,
+        _text,
+        "audit trail, one JSON line per call (who called, which rules answered, which knowledge): a file, or `stdout`",
     )
     otlp_endpoint: str | None = _setting(
         None, _base_url, "send traces to this OTLP/HTTP URL (ids of ours, counts, durations; needs the extra `tracing`)"
@@ -285,7 +295,9 @@ class Settings:
                 Fault(variable("public_url"), "is missing in production mode", "the https URL that clients call us by")
             )
         if not self.is_development and not self.card_secret:
-            faults.append(Fault(variable("card_secret"), "is missing in production mode", "32 random characters or more"))
+            faults.append(
+                Fault(variable("card_secret"), "is missing in production mode", "32 random characters or more")
+            )
         if not self.cards.is_dir():
             faults.append(Fault(variable("cards"), "is no folder", "the folder of the clinical knowledge"))
         return tuple(faults)
@@ -315,7 +327,9 @@ def as_markdown() -> str:
     lines = ["| Variable | Default | Unit | Meaning |", "|---|---|---|---|"]
     for one in fields(Settings):
         default = one.metadata["shown"] or _shown(one.default)
-        lines.append(f"| `{variable(one.name)}` | {default} | {one.metadata['unit'] or '-'} | {one.metadata['meaning']} |")
+        lines.append(
+            f"| `{variable(one.name)}` | {default} | {one.metadata['unit'] or '-'} | {one.metadata['meaning']} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -56,7 +56,9 @@ def read_yaml_text(file: Path, name: str | None = None) -> TextFile:
         try:
             text.content = _plain(node, (), text)
         except RecursionError:
-            text.faults.append(Fault(f"{text.name}:1", "an anchor (&) holds itself (*)", "an anchor that ends before its use"))
+            text.faults.append(
+                Fault(f"{text.name}:1", "an anchor (&) holds itself (*)", "an anchor that ends before its use")
+            )
     return text
 
 

@@ -71,7 +71,9 @@ def a_plan(kind: str = "LUM_FUS", week: int | None = 7, **changes) -> Plan:
     return Plan(operation, protocol, phase, tuple(said), test)
 
 
-def an_alert(rule: str = "RF10", severity: Severity = Severity.CRITICAL, effect: Effect = Effect.STOP_ALL, **changes) -> Alert:
+def an_alert(
+    rule: str = "RF10", severity: Severity = Severity.CRITICAL, effect: Effect = Effect.STOP_ALL, **changes
+) -> Alert:
     values = {
         "rule": rule, "grade": severity.value, "title": "Fever", "severity": severity, "effect": effect,
         "removes": (), "because": "temperature 39.2 Cel is at or above 39.0 Cel", "say": "High fever after spine surgery.",
@@ -94,10 +96,19 @@ def osteoporosis() -> Alert:
 def some_unknown() -> tuple[Unknown, ...]:
     """In the words of cards/safety."""
     return (
-        Unknown("RF02", "the problem list could not be had", "New weakness could not be checked; test leg and arm power before any exercise."),
+        Unknown(
+            "RF02",
+            "the problem list could not be had",
+            "New weakness could not be checked; test leg and arm power before any exercise.",
+        ),
         Unknown("RF10", "no temperature in the last 24 h", "No temperature in the last 24 hours.", "vital signs"),
         Unknown("RF18", "no heart rate in the last 24 h", "No heart rate in the last 24 hours.", "vital signs"),
-        Unknown("RF07", "no heart rate in the last 24 h", "Breathing, pulse and oxygen could not be checked together.", "vital signs"),
+        Unknown(
+            "RF07",
+            "no heart rate in the last 24 h",
+            "Breathing, pulse and oxygen could not be checked together.",
+            "vital signs",
+        ),
         Unknown("RF22", "no pain score in the last 7 days", "No pain score in the last 7 days."),
         Unknown("RF45", "no level", "The number of levels is not recorded."),
         Unknown("RF16", "no INR", "No INR in the last 7 days.", "blood tests", matters=False),
@@ -141,17 +152,25 @@ def _lists(plans: tuple[Plan, ...], alerts: tuple[Alert, ...], effect: Effect | 
         weeks = [cell.week for _, cell in cells if cell.week is not None]
         since = max(weeks, default=0)
         stopping = next((removed[tag] for tag in exercise.tags if tag in removed), None)
-        late = [(plan, cell) for plan, cell in cells if cell.week is not None and cell.week > (plan.operation.effective_week or 0)]
+        late = [
+            (plan, cell)
+            for plan, cell in cells
+            if cell.week is not None and cell.week > (plan.operation.effective_week or 0)
+        ]
         if any(plan.operation.effective_week is None for plan, _ in cells) or effect is Effect.STOP_ALL:
             withheld.append(Withheld(exercise.id, alerts[0].rule if alerts else "DQ06", "nothing is listed now"))
         elif any(cell.permission is Permission.NEVER for _, cell in cells):
-            withheld.append(Withheld(exercise.id, "MATRIX", f"never after {plans[0].protocol.name.split(':')[0].lower()}"))
+            withheld.append(
+                Withheld(exercise.id, "MATRIX", f"never after {plans[0].protocol.name.split(':')[0].lower()}")
+            )
         elif any(cell.permission is Permission.CLEARANCE for _, cell in cells):
             clearance.append(Withheld(exercise.id, "MATRIX", "needs the surgeon's clearance"))
         elif stopping is not None:
             withheld.append(Withheld(exercise.id, stopping.rule, f"{stopping.title.lower()}: not now"))
         elif late:
-            withheld.append(Withheld(exercise.id, "MATRIX", f"from week {late[0][1].week} after the operation", late[0][1].week))
+            withheld.append(
+                Withheld(exercise.id, "MATRIX", f"from week {late[0][1].week} after the operation", late[0][1].week)
+            )
         elif effect is Effect.BASELINE_ONLY and not exercise.universal:
             withheld.append(Withheld(exercise.id, alerts[0].rule, "only the baseline set while the alert stands"))
         elif any(cell.permission is Permission.SUPERVISED for _, cell in cells):

@@ -36,6 +36,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if os.environ.get("SPINE_CDS_TESTS_STRICT") and _skipped and exitstatus == 0 and not hasattr(session.config, "workerinput"):
+    if (
+        os.environ.get("SPINE_CDS_TESTS_STRICT")
+        and _skipped
+        and exitstatus == 0
+        and not hasattr(session.config, "workerinput")
+    ):
         print("\nstrict mode: these tests did not run, and must:\n  " + "\n  ".join(_skipped))
         session.exitstatus = 1

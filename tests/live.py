@@ -73,7 +73,9 @@ class FhirStore:
             found = [one for one in found if any(tag.get("code") == code for tag in one.get("meta", {}).get("tag", []))]
         if "patient" in query:
             reference = f"Patient/{query['patient'][0]}"
-            found = [one for one in found if (one.get("subject") or one.get("patient") or {}).get("reference") == reference]
+            found = [
+                one for one in found if (one.get("subject") or one.get("patient") or {}).get("reference") == reference
+            ]
         return found
 
 
@@ -90,7 +92,15 @@ def _handler(store: FhirStore) -> type[BaseHTTPRequestHandler]:
                 self._send(200 if held else 404, held or _outcome("not-found"))
             else:
                 found = store.search(path, parse_qs(parts.query))
-                self._send(200, {"resourceType": "Bundle", "type": "searchset", "total": len(found), "entry": [{"resource": one} for one in found]})
+                self._send(
+                    200,
+                    {
+                        "resourceType": "Bundle",
+                        "type": "searchset",
+                        "total": len(found),
+                        "entry": [{"resource": one} for one in found],
+                    },
+                )
 
         def do_POST(self) -> None:
             bundle = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

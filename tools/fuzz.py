@@ -121,7 +121,9 @@ class Mutator:
                 holder[key] = copy.deepcopy(other[other_key])
         elif isinstance(value, str) and value:
             at = self._random.randrange(len(value))
-            holder[key] = value[:at] + self._random.choice(("", "\x00", "é", "\n", "9", "-", "<", "|", value)) + value[at + 1 :]
+            holder[key] = (
+                value[:at] + self._random.choice(("", "\x00", "é", "\n", "9", "-", "<", "|", value)) + value[at + 1 :]
+            )
         elif isinstance(value, int | float) and not isinstance(value, bool):
             holder[key] = self._random.choice((-value, value * 10, value / 1000, value + 0.1, str(value)))
         return whole
@@ -150,7 +152,9 @@ class Mutator:
             elif kind == 1:
                 del damaged[at : at + self._random.choice((1, 2, 50, 5_000))]
             elif kind == 2:
-                damaged[at:at] = self._random.choice((b"[" * 70, b'{"a":' * 70, b"\\ud800", b"\xff", b"1e999", b"\x00", b"}"))
+                damaged[at:at] = self._random.choice(
+                    (b"[" * 70, b'{"a":' * 70, b"\\ud800", b"\xff", b"1e999", b"\x00", b"}")
+                )
             elif kind == 3:
                 del damaged[at:]
             else:
@@ -199,7 +203,9 @@ def run(calls: int, seed: int, progress: bool = False) -> int:
             print(f"{number + 1} calls, {dict(met)}, {_megabytes():.0f} MB", flush=True)
     grown = _megabytes() - settled if settled is not None else 0.0
     app.extensions["spine-cds-store"].close()
-    print(f"{calls} calls, seed {seed}: {dict(sorted(met.items()))}; slowest {slowest:.2f} s; memory grew {grown:.0f} MB")
+    print(
+        f"{calls} calls, seed {seed}: {dict(sorted(met.items()))}; slowest {slowest:.2f} s; memory grew {grown:.0f} MB"
+    )
     if grown > MEMORY_GROWTH_MEGABYTES:
         print(f"memory grew by more than {MEMORY_GROWTH_MEGABYTES} MB")
         return 1

@@ -106,7 +106,9 @@ class Story:
         words = "Pain severity - 0-10 verbal numeric rating [Score] - Reported"
         return self.observed("72514-3", words, when, {"valueQuantity": quantity}, "survey")
 
-    def vitals(self, when: str, temperature: float = 36.8, heart: int = 74, breaths: int = 15, saturation: int = 98) -> None:
+    def vitals(
+        self, when: str, temperature: float = 36.8, heart: int = 74, breaths: int = 15, saturation: int = 98
+    ) -> None:
         """A full set on one moment, so that nothing of it is unknown."""
         self.measured("temperature", temperature, when)
         self.measured("heart rate", heart, when)
@@ -114,7 +116,9 @@ class Story:
         self.measured("saturation", saturation, when)
         self.pressure(126, 78, when)
 
-    def diagnosed(self, codes: list[tuple[str, str, str]], onset: str, text: str | None = None, status: str = "active") -> str:
+    def diagnosed(
+        self, codes: list[tuple[str, str, str]], onset: str, text: str | None = None, status: str = "active"
+    ) -> str:
         body = {
             "clinicalStatus": coded("http://terminology.hl7.org/CodeSystem/condition-clinical", status),
             "verificationStatus": coded("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed"),
@@ -204,7 +208,9 @@ def lumbar_fusion_week_3() -> Story:
         "the early phase: walking, breathing, isometrics; no vital signs today, and the card says so once",
         ("Iskander", "Plumbottom"), "male", "1971-02-19",
     )  # fmt: skip
-    one.operated([("sct", "34238000", "Lumbar and lumbosacral fusion by posterior technique")], "2026-04-01", "PLIF L5/S1")
+    one.operated(
+        [("sct", "34238000", "Lumbar and lumbosacral fusion by posterior technique")], "2026-04-01", "PLIF L5/S1"
+    )
     one.pain(4, "2026-04-22T09:00:00Z")
     return one
 
@@ -232,9 +238,18 @@ def lumbar_laminectomy_week_8() -> Story:
         "decompression for stenosis at 72, 4200 steps a day: the active programme",
         ("Ambrose", "Thistlewick"), "male", "1953-11-08",
     )  # fmt: skip
-    one.operated([("cpt", "63047", "Laminectomy with facetectomy, one lumbar segment")], "2026-04-01", "Decompression L3/4")
+    one.operated(
+        [("cpt", "63047", "Laminectomy with facetectomy, one lumbar segment")], "2026-04-01", "Decompression L3/4"
+    )
     one.diagnosed([("icd", "M48.062", "Spinal stenosis, lumbar region with neurogenic claudication")], "2025-01-15")
-    steps = {"valueQuantity": {"value": 4200, "unit": "steps/day", "system": "http://unitsofmeasure.org", "code": "{steps}/d"}}
+    steps = {
+        "valueQuantity": {
+            "value": 4200,
+            "unit": "steps/day",
+            "system": "http://unitsofmeasure.org",
+            "code": "{steps}/d",
+        }
+    }
     one.observed("41950-7", "Number of steps in 24 hour Measured", "2026-05-28", steps, "activity")
     one.pain(3, "2026-05-27T11:00:00Z")
     one.vitals("2026-05-29T08:30:00Z")
@@ -248,7 +263,11 @@ def acdf_week_9() -> Story:
         "ACDF C5-C6: neck movement is unlocked exercise by exercise, neck rolls never",
         ("Petronella", "Vasquez-Holm"), "female", "1975-04-22",
     )  # fmt: skip
-    one.operated([("cpt", "22551", "Anterior cervical discectomy and fusion, one interspace")], "2026-04-01", "ACDF C5-C6 with plate")
+    one.operated(
+        [("cpt", "22551", "Anterior cervical discectomy and fusion, one interspace")],
+        "2026-04-01",
+        "ACDF C5-C6 with plate",
+    )
     one.operated([("cpt", "22845", "Anterior instrumentation, 2 to 3 segments")], "2026-04-01")
     one.pain(2, "2026-06-04T15:00:00Z")
     one.vitals("2026-06-05T10:15:00Z")
@@ -263,7 +282,10 @@ def cauda_equina() -> Story:
         ("Lionel", "Ferncastle"), "male", "1979-12-01",
     )  # fmt: skip
     one.operated([("sct", "178625001", "Primary lumbar microdiscectomy")], "2026-05-04", "Microdiscectomy L4/5")
-    one.diagnosed([("icd", "G83.4", "Cauda equina syndrome"), ("sct", "192970008", "Cauda equina syndrome")], "2026-05-09T06:40:00Z")
+    one.diagnosed(
+        [("icd", "G83.4", "Cauda equina syndrome"), ("sct", "192970008", "Cauda equina syndrome")],
+        "2026-05-09T06:40:00Z",
+    )
     one.diagnosed([("icd", "R33.9", "Retention of urine, unspecified")], "2026-05-09T06:10:00Z")
     one.vitals("2026-05-09T07:00:00Z", heart=92)
     return one
@@ -276,9 +298,15 @@ def fever_wound_infection() -> Story:
         "day 11 after fusion: 101.5 [degF], superficial infection, CRP 6.8 mg/dL; the active home programme can be put on hold",
         ("Oswin", "Marchbanks"), "male", "1962-07-17",
     )  # fmt: skip
-    one.operated([("cpt", "22612", "Posterolateral lumbar fusion, one level"), ("pcs", "0SG0071", "Fusion of lumbar joint")], "2026-04-01", "PLF L4-5")
+    one.operated(
+        [("cpt", "22612", "Posterolateral lumbar fusion, one level"), ("pcs", "0SG0071", "Fusion of lumbar joint")],
+        "2026-04-01",
+        "PLF L4-5",
+    )
     one.operated([("cpt", "22840", "Posterior instrumentation")], "2026-04-01")
-    one.diagnosed([("icd", "T81.41XA", "Infection following a procedure, superficial incisional surgical site")], "2026-04-12")
+    one.diagnosed(
+        [("icd", "T81.41XA", "Infection following a procedure, superficial incisional surgical site")], "2026-04-12"
+    )
     fahrenheit = {"value": 101.5, "unit": "degF", "system": "http://unitsofmeasure.org", "code": "[degF]"}
     one.measured("temperature", 0, "2026-04-12T07:20:00Z", quantity=fahrenheit)
     one.measured("heart rate", 104, "2026-04-12T07:20:00Z")
@@ -314,7 +342,13 @@ def osteoporosis_fusion() -> Story:
     )  # fmt: skip
     one.operated([("cpt", "22633", "Combined posterolateral and interbody fusion, lumbar")], "2026-04-01", "TLIF L4-L5")
     one.operated([("cpt", "22840", "Posterior instrumentation")], "2026-04-01")
-    one.diagnosed([("icd", "M81.0", "Age-related osteoporosis without current pathological fracture"), ("sct", "64859006", "Osteoporosis")], "2024-02-01")
+    one.diagnosed(
+        [
+            ("icd", "M81.0", "Age-related osteoporosis without current pathological fracture"),
+            ("sct", "64859006", "Osteoporosis"),
+        ],
+        "2024-02-01",
+    )
     score = {"valueQuantity": {"value": -2.9, "unit": "T-Score", "system": "http://unitsofmeasure.org", "code": "1"}}
     one.observed("38267-1", "DXA Lumbar spine [T-score] Bone density", "2025-11-18", score, "imaging")
     one.pain(3, "2026-05-19T14:00:00Z")
@@ -342,7 +376,9 @@ def knee_replacement() -> Story:
         "no spine operation: no card (the code is the one that a public spine list labels wrongly as a fusion)",
         ("Sylvester", "Brambleton"), "male", "1955-05-25",
     )  # fmt: skip
-    one.operated([("cpt", "27447", "Total knee arthroplasty"), ("sct", "609588000", "Total knee replacement")], "2026-04-01")
+    one.operated(
+        [("cpt", "27447", "Total knee arthroplasty"), ("sct", "609588000", "Total knee replacement")], "2026-04-01"
+    )
     one.pain(4, "2026-05-19T10:00:00Z")
     return one
 
@@ -354,7 +390,9 @@ def planned_fusion() -> Story:
         "booked, not done: no card",
         ("Clementine", "Ashdown"), "female", "1973-08-14",
     )  # fmt: skip
-    one.operated([("cpt", "22612", "Posterolateral lumbar fusion")], "2026-06-10", "Planned PLF L4-5", status="preparation")
+    one.operated(
+        [("cpt", "22612", "Posterolateral lumbar fusion")], "2026-06-10", "Planned PLF L4-5", status="preparation"
+    )
     body = {
         "status": "active", "intent": "order", "code": concept([("cpt", "22612", "Posterolateral lumbar fusion")]),
         "occurrenceDateTime": "2026-06-10", "authoredOn": "2026-05-02",
@@ -382,7 +420,11 @@ def partial_date() -> Story:
         "laminectomy in March 2026: read as 31 March, the latest day the record allows",
         ("Rosalind", "Umberleigh"), "female", "1949-02-11",
     )  # fmt: skip
-    one.operated([("pcs", "01NB0ZZ", "Release lumbar nerve, open approach"), ("cpt", "63047", "Laminectomy, lumbar")], "2026-03", "Decompression L4/5")
+    one.operated(
+        [("pcs", "01NB0ZZ", "Release lumbar nerve, open approach"), ("cpt", "63047", "Laminectomy, lumbar")],
+        "2026-03",
+        "Decompression L4/5",
+    )
     one.pain(2, "2026-05-19T10:00:00Z")
     one.vitals("2026-05-20T09:00:00Z")
     return one
@@ -452,7 +494,11 @@ def hardware_removal() -> Story:
         ("Verity", "Stonebridge"), "female", "1970-09-19",
     )  # fmt: skip
     one.operated([("cpt", "22612", "Posterolateral lumbar fusion")], "2023-05-09", "PLF L4-S1 with pedicle screws")
-    one.operated([("cpt", "22852", "Removal of posterior segmental instrumentation")], "2026-04-20", "Removal of pedicle screws L4-S1")
+    one.operated(
+        [("cpt", "22852", "Removal of posterior segmental instrumentation")],
+        "2026-04-20",
+        "Removal of pedicle screws L4-S1",
+    )
     one.pain(3, "2026-05-18T08:00:00Z")
     one.vitals("2026-05-20T08:10:00Z")
     return one
@@ -465,7 +511,11 @@ def paediatric_scoliosis() -> Story:
         "under 18 the ladder of adolescents holds, sport dates are the surgeon's",
         ("Juniper", "Castellane"), "female", "2011-11-02",
     )  # fmt: skip
-    one.operated([("pcs", "0RG8071", "Fusion of 8 or more thoracic vertebral joints, posterior")], "2026-03-10", "Posterior fusion T4-L1 for scoliosis")
+    one.operated(
+        [("pcs", "0RG8071", "Fusion of 8 or more thoracic vertebral joints, posterior")],
+        "2026-03-10",
+        "Posterior fusion T4-L1 for scoliosis",
+    )
     one.diagnosed([("icd", "M41.124", "Adolescent idiopathic scoliosis, thoracic region")], "2024-04-18")
     one.vitals("2026-05-20T15:00:00Z", heart=82)
     return one
@@ -479,7 +529,14 @@ def tumour() -> Story:
         ("Alaric", "Penhaligon"), "male", "1959-04-04",
     )  # fmt: skip
     one.operated([("cpt", "63047", "Laminectomy, one lumbar segment")], "2026-04-15", "Decompression L2 for metastasis")
-    one.diagnosed([("icd", "C79.51", "Secondary malignant neoplasm of bone"), ("sct", "94222008", "Secondary malignant neoplasm of bone")], "2026-03-28", "Metastasis of the L2 vertebra")
+    one.diagnosed(
+        [
+            ("icd", "C79.51", "Secondary malignant neoplasm of bone"),
+            ("sct", "94222008", "Secondary malignant neoplasm of bone"),
+        ],
+        "2026-03-28",
+        "Metastasis of the L2 vertebra",
+    )
     one.pain(3, "2026-05-19T08:00:00Z")
     return one
 
@@ -596,7 +653,9 @@ def calls(stories: dict[str, Story]) -> dict[str, tuple[Resource, str, str]]:
     """Whole hook calls: file name -> body, patient story, what it shows."""
     main, early, flag = stories["lumbar_fusion_week_6"], stories["lumbar_fusion_week_3"], stories["cauda_equina"]
     contact = draft(early, "draft-1", [("sct", "229065009", "Exercise therapy")], "Gym: sit-ups and loaded twisting")
-    fitting = draft(main, "draft-2", [("sct", "91251008", "Physical therapy procedure")], "Physiotherapy: walking and hip strength")
+    fitting = draft(
+        main, "draft-2", [("sct", "91251008", "Physical therapy procedure")], "Physiotherapy: walking and hip strength"
+    )
     orders = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": contact}]}
     signed = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": fitting}]}
     visit = {
@@ -605,6 +664,7 @@ def calls(stories: dict[str, Story]) -> dict[str, tuple[Resource, str, str]]:
         "start": "2026-04-27T09:00:00Z", "end": "2026-04-27T09:45:00Z",
         "participant": [{"actor": {"reference": f"Patient/{early.patient_id}"}, "status": "needs-action"}],
     }  # fmt: skip
+
     def bundle(*resources: Resource) -> Resource:
         return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
 
@@ -620,7 +680,9 @@ def calls(stories: dict[str, Story]) -> dict[str, tuple[Resource, str, str]]:
     near = stories["two_operations"]
     flu = appointment("appointment-3", near, "Flu vaccination", near.on, [])
     elliptical = draft(main, "draft-3", [], "Elliptical trainer and stationary bike, 20 minutes, 3 days a week")
-    walk = draft(main, "draft-4", [("sct", "229065009", "Exercise therapy")], "Walking and step-ups; no sit-ups, no running")
+    walk = draft(
+        main, "draft-4", [("sct", "229065009", "Exercise therapy")], "Walking and step-ups; no sit-ups, no running"
+    )
     therapy = draft(fever, "draft-5", [("sct", "229065009", "Exercise therapy")], "Exercise therapy twice a week")
     booked = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": visit}]}
     made = {

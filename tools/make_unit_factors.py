@@ -47,7 +47,9 @@ def main() -> None:
     text = content()
     if "--check" in sys.argv[1:]:
         if FILE.read_text(encoding="utf-8") != text:
-            raise SystemExit(f"{FILE.relative_to(ROOT)} is not what the library says now; run tools/make_unit_factors.py")
+            raise SystemExit(
+                f"{FILE.relative_to(ROOT)} is not what the library says now; run tools/make_unit_factors.py"
+            )
         return
     FILE.write_text(text, encoding="utf-8")
     print(f"{FILE.relative_to(ROOT)}: {text.count('): ')} pairs")

@@ -91,7 +91,11 @@ def _ask(client: Any) -> dict[str, Any]:
     keep("badCall", "Every problem is named", answer(view, call | {"hookInstance": "7", "context": {"userId": "me"}}))
     keep("notFound", "No such service", answer("/cds-services/unknown", call))
     keep("dataMissing", "The procedures are in no reach", answer(view, call | {"prefetch": {}}))
-    keep("wrongPatient", "Data of another patient", answer(view, call | {"context": call["context"] | {"patientId": "other"}}))
+    keep(
+        "wrongPatient",
+        "Data of another patient",
+        answer(view, call | {"context": call["context"] | {"patientId": "other"}}),
+    )
     refused = client.post(view, data="x", content_type="text/plain")
     keep("notJson", "A body of another type", json.loads(refused.text.replace(refused.json["id"], REQUEST_ID)))
     keep("feedback", "A suggestion was taken", FEEDBACK)
@@ -116,7 +120,10 @@ def main(arguments: list[str]) -> int:
     made = rendered(whole.partition("\n" + EXAMPLES)[0].rstrip("\n") + "\n")
     if "--check" in arguments:
         if made != whole:
-            print("openapi.yaml: the examples are not the service's answers; run python tools/openapi_examples.py", file=sys.stderr)
+            print(
+                "openapi.yaml: the examples are not the service's answers; run python tools/openapi_examples.py",
+                file=sys.stderr,
+            )
             return 1
         return 0
     FILE.write_text(made, encoding="utf-8")

@@ -22,7 +22,9 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 _NAMES = re.compile(r"\b(?:\d{4,6}-\d|[A-Z]{1,4}\d+[A-Z]?\d*|[A-Z]+-\d+(?:-[A-Z]+)?|\d+:\d+|LOINC \S+)\b|https?://\S+")
-_NOT_NUMBERS = frozenset({"written_by", "code", "topic_code", "snomed_code", "codes", "next_check", "checked_on", "version", "codelist"})
+_NOT_NUMBERS = frozenset(
+    {"written_by", "code", "topic_code", "snomed_code", "codes", "next_check", "checked_on", "version", "codelist"}
+)
 _AS_LUMBAR = {"THX_FUS": "LUM_FUS", "HW_REM": "LUM_LAMI"}
 
 
@@ -123,7 +125,10 @@ class Tracer:
         for number in numbers(found):
             if number in known:
                 self.report.traced[file] = self.report.traced.get(file, 0) + 1
-            elif key := next((key for key in ((file, number), *((file, step) for step in where.split("."))) if key in self.reasons), None):
+            elif key := next(
+                (key for key in ((file, number), *((file, step) for step in where.split("."))) if key in self.reasons),
+                None,
+            ):
                 self.used.add(key)
                 self.report.reasoned.append(f"{file}: {where}: {number}: {self.reasons[key]}")
             else:
@@ -137,7 +142,9 @@ class Tracer:
 
     def trace_protocols(self) -> None:
         ids = self.dossier.tables["protocols"]
-        self.same("protocols", "ids", sorted(file.stem for file in (self.cards / "protocols").glob("*.yaml")), sorted(ids))
+        self.same(
+            "protocols", "ids", sorted(file.stem for file in (self.cards / "protocols").glob("*.yaml")), sorted(ids)
+        )
         general = self.dossier.section("### 2.0 Evidence", "### 2.1") + self.dossier.section("### 1.2", "### 1.3")
         general += self.dossier.section("## 8. Disagreements", "## 9.")
         for column, protocol in enumerate(ids):
@@ -147,10 +154,14 @@ class Tracer:
             phases = [[phase["id"], phase["from_week"], phase.get("to_week")] for phase in body["phases"]]
             self.same(file, "phases", phases, self.dossier.tables["phases"][protocol])
             for exercise, row in self.dossier.exercises.items():
-                self.same(file, f"first week of {exercise}", _cell(body["first_weeks"], exercise), str(row["row"][column]))
+                self.same(
+                    file, f"first week of {exercise}", _cell(body["first_weeks"], exercise), str(row["row"][column])
+                )
             self.trace_restrictions(file, protocol, body)
             own = self.dossier.protocol(protocol) + self.dossier.protocol(_AS_LUMBAR.get(protocol, protocol))
-            for path, text in leaves({k: v for k, v in body.items() if k not in ("phases", "first_weeks", "restrictions")}):
+            for path, text in leaves(
+                {k: v for k, v in body.items() if k not in ("phases", "first_weeks", "restrictions")}
+            ):
                 where = ".".join(path)
                 gates = " ".join(str(phase[1]) for phase in phases) if path[-1] == "week" else ""
                 self.expect(file, where, text, own + gates if path[0] == "progression" else own + general)
@@ -176,7 +187,9 @@ class Tracer:
         self.same("exercises.csv", "ids", set(rows), set(self.dossier.exercises))
         baseline = self.dossier.section("| BASELINE_ONLY | universal set only:", "|")
         universal = {word.strip(" .") for word in baseline.split(",")}
-        self.same("exercises.csv", "universal set", {key for key, row in rows.items() if row["universal"] == "yes"}, universal)
+        self.same(
+            "exercises.csv", "universal set", {key for key, row in rows.items() if row["universal"] == "yes"}, universal
+        )
         for key, row in rows.items():
             theirs = self.dossier.exercises[key]
             said = " ".join(str(theirs[column]) for column in ("dose", "name", "instr", "contra", "load"))
@@ -185,12 +198,21 @@ class Tracer:
             for column in ("times_per_day", "days_per_week"):
                 self.expect("exercises.csv", f"{key}.{column}", row[column], said.replace("x/", " x/") + _often(said))
             self.same("exercises.csv", f"{key}.sources", "; ".join(theirs["src"].split(",")), row["sources"])
-            self.same("exercises.csv", f"{key}.snomed_code", row["snomed_code"], "".join(re.findall(r"^\d+", theirs["sct"])))
-            self.same("exercises.csv", f"{key}.dose_mark", row["dose_mark"] == "D", "[D]" in theirs["dose"] or theirs["dose"] == "-")
+            self.same(
+                "exercises.csv", f"{key}.snomed_code", row["snomed_code"], "".join(re.findall(r"^\d+", theirs["sct"]))
+            )
+            self.same(
+                "exercises.csv",
+                f"{key}.dose_mark",
+                row["dose_mark"] == "D",
+                "[D]" in theirs["dose"] or theirs["dose"] == "-",
+            )
 
     def trace_tags(self) -> None:
         tags = yaml.safe_load((self.cards / "tags.yaml").read_text(encoding="utf-8"))["tags"]
-        self.same("tags.yaml", "tags", {tag: body["exercises"] for tag, body in tags.items()}, self.dossier.tables["tags"])
+        self.same(
+            "tags.yaml", "tags", {tag: body["exercises"] for tag, body in tags.items()}, self.dossier.tables["tags"]
+        )
 
     def trace_sources(self) -> None:
         with (self.cards / "sources.csv").open(encoding="utf-8", newline="") as lines:
@@ -208,7 +230,11 @@ class Tracer:
 
     def trace_other_files(self) -> None:
         about_rules = self.dossier.everywhere_about_rules()
-        general = about_rules + self.dossier.section("### 2.0 Evidence", "### 2.1") + self.dossier.section("## 1. Surgery", "### 1.3")
+        general = (
+            about_rules
+            + self.dossier.section("### 2.0 Evidence", "### 2.1")
+            + self.dossier.section("## 1. Surgery", "### 1.3")
+        )
         every_rule = " ".join(" ".join(str(value) for value in row.values()) for row in self.dossier.rules.values())
         for path in sorted(self.cards.rglob("*.yaml")):
             file = path.relative_to(self.cards).as_posix()
@@ -224,7 +250,10 @@ class Tracer:
     def find_left_out(self) -> None:
         """Look for every rule, data-quality rule and source of the dossier in cards/."""
         everything = "\n".join(path.read_text(encoding="utf-8") for path in sorted(self.cards.rglob("*.yaml")))
-        for kind, keys in (("rule", list(self.dossier.rules)), ("data-quality rule", [row[0] for row in self.dossier.tables["dq"]])):
+        for kind, keys in (
+            ("rule", list(self.dossier.rules)),
+            ("data-quality rule", [row[0] for row in self.dossier.tables["dq"]]),
+        ):
             for key in keys:
                 if re.search(rf"\b{key}\b", everything):
                     self.report.traced[kind] = self.report.traced.get(kind, 0) + 1

@@ -1,7 +1,7 @@
 """Write docs/traceability.md: every rule of CDS Hooks, and the tests that prove it. Made from the tests themselves.
 
-    python tools/traceability.py            writes the table
-    python tools/traceability.py --check    fails where the table is not what the tests say, or a rule has no test
+python tools/traceability.py            writes the table
+python tools/traceability.py --check    fails where the table is not what the tests say, or a rule has no test
 """
 
 from __future__ import annotations
@@ -104,7 +104,11 @@ def faults(found: dict[str, list[str]]) -> list[str]:
 def main(arguments: list[str]) -> int:
     found = proofs()
     wrong = faults(found)
-    if not wrong and "--check" in arguments and (not TABLE.exists() or TABLE.read_text(encoding="utf-8") != table(found)):
+    if (
+        not wrong
+        and "--check" in arguments
+        and (not TABLE.exists() or TABLE.read_text(encoding="utf-8") != table(found))
+    ):
         wrong = [f"{TABLE.relative_to(ROOT)} is not what the tests say; run python tools/traceability.py"]
     for one in wrong:
         print(one, file=sys.stderr)

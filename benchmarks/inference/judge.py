@@ -68,7 +68,12 @@ def coding(system: str, code: str, display: str = "") -> dict[str, str]:
 
 def procedure_of_codes(text: str) -> dict[str, Any]:
     """Give the FHIR Procedure that the left part of a line of judge_codes.txt writes."""
-    resource: dict[str, Any] = {"resourceType": "Procedure", "id": "p", "status": "completed", "performedDateTime": "2026-03-01"}
+    resource: dict[str, Any] = {
+        "resourceType": "Procedure",
+        "id": "p",
+        "status": "completed",
+        "performedDateTime": "2026-03-01",
+    }
     concept: dict[str, Any] = {"coding": []}
     for part in text.split(";"):
         if part.startswith("text="):
@@ -82,7 +87,9 @@ def procedure_of_codes(text: str) -> dict[str, Any]:
 
 def classified(resource: dict[str, Any], knowledge: Knowledge) -> dict[str, Any]:
     """Give what `spine-cds classify` answers for one Procedure."""
-    return reading_as_json(classify_procedure(read_procedure(json.dumps(resource).encode(), zone=UTC), knowledge.surgery))
+    return reading_as_json(
+        classify_procedure(read_procedure(json.dumps(resource).encode(), zone=UTC), knowledge.surgery)
+    )
 
 
 class Tally:
@@ -182,7 +189,9 @@ def measure_texts(knowledge: Knowledge, name: str = "judge_texts.txt") -> bool:
             agrees &= tally.count("region", region, answer["region"])
             agrees &= tally.count("levels", levels, " ".join(answer["levels"] or ()))
         if not agrees:
-            tally.wrong.append(f"{language} {text} | {assertion} {spine} {surgery_type} {region} {levels} -> {_in_short(answer)}")
+            tally.wrong.append(
+                f"{language} {text} | {assertion} {spine} {surgery_type} {region} {levels} -> {_in_short(answer)}"
+            )
     return tally.show(name, TEXT_TARGETS)
 
 
@@ -192,7 +201,18 @@ def measure_more(knowledge: Knowledge) -> bool:
 
 
 def _in_short(answer: dict[str, Any]) -> str:
-    keys = ("isSpineSurgery", "surgeryType", "region", "fusion", "levels", "levelCount", "approach", "revision", "instrumented", "assertion")
+    keys = (
+        "isSpineSurgery",
+        "surgeryType",
+        "region",
+        "fusion",
+        "levels",
+        "levelCount",
+        "approach",
+        "revision",
+        "instrumented",
+        "assertion",
+    )
     return " ".join(str(answer[key]) for key in keys)
 
 
@@ -208,19 +228,38 @@ def _resource(name: str, words: list[str]) -> dict[str, Any]:
     kind, when, what, *rest = words
     options = dict(word.split("=", 1) for word in rest)
     is_code = ":" in what and " " not in what
-    concept: dict[str, Any] = {"coding": [coding(*one.split(":")) for one in what.split("+")]} if is_code else {"text": what}
+    concept: dict[str, Any] = (
+        {"coding": [coding(*one.split(":")) for one in what.split("+")]} if is_code else {"text": what}
+    )
     if "text" in options:
         concept["text"] = options["text"]
     subject = {"reference": "Patient/pat"}
     if kind == "S":
-        return _named("ServiceRequest", name, status="active", intent="order", code=concept, subject=subject, occurrenceDateTime=when)
+        return _named(
+            "ServiceRequest",
+            name,
+            status="active",
+            intent="order",
+            code=concept,
+            subject=subject,
+            occurrenceDateTime=when,
+        )
     if kind == "A":
         participant = [{"actor": subject, "status": "accepted"}]
-        return _named("Appointment", name, status="booked", serviceType=[concept], start=f"{when}T08:00:00Z", participant=participant)
+        return _named(
+            "Appointment",
+            name,
+            status="booked",
+            serviceType=[concept],
+            start=f"{when}T08:00:00Z",
+            participant=participant,
+        )
     if kind == "C":
         status = {"coding": [{"code": options.get("status", "active")}]}
         return _named("Condition", name, clinicalStatus=status, code=concept, subject=subject, recordedDate=when)
-    made = _named("Procedure", options.get("id", name), status=options.get("status", "completed"), code=concept, subject=subject)
+    made = _named(
+        "Procedure", options.get("id", name), status=options.get("status", "completed"), code=concept, subject=subject
+    )
     if ".." in when:
         start, end = when.split("..")
         made["performedPeriod"] = {"start": start, "end": end}
@@ -275,7 +314,9 @@ def _wrong_operations(label: str, told: list[dict[str, Any]]) -> Iterator[str]:
 def _fits(told: dict[str, Any], marks: list[str]) -> bool:
     for mark in marks:
         key, _, value = mark.partition("=")
-        answer = {"n": told.get("levelCount"), "levels": " ".join(told["levels"] or ()), "region": told["region"]}.get(key)
+        answer = {"n": told.get("levelCount"), "levels": " ".join(told["levels"] or ()), "region": told["region"]}.get(
+            key
+        )
         if key in ("f+", "f-"):
             answer, value = str(bool(told["fusion"])), str(key == "f+")
         elif not value:
@@ -301,7 +342,10 @@ def _wrong_quality(label: str, told: list[dict[str, Any]]) -> Iterator[str]:
 def measure_speed(knowledge: Knowledge) -> bool:
     """Time 10,000 readings of codings and texts, in seconds of one core."""
     made = [procedure_of_codes(line.rpartition(" | ")[0]) for _, line in lines_of("judge_codes.txt")]
-    made += [{"resourceType": "Procedure", "status": "completed", "code": {"text": line.split("|")[1]}} for _, line in lines_of("judge_texts.txt")]
+    made += [
+        {"resourceType": "Procedure", "status": "completed", "code": {"text": line.split("|")[1]}}
+        for _, line in lines_of("judge_texts.txt")
+    ]
     read = [read_procedure(json.dumps(one).encode(), zone=UTC) for one in made]
     many = (read * (10_000 // len(read) + 1))[:10_000]
     begun = time.process_time()
@@ -315,7 +359,13 @@ def measure_speed(knowledge: Knowledge) -> bool:
 def main() -> int:
     """Print the measures asked for (all without an argument)."""
     knowledge = load_knowledge(CARDS)
-    parts = {"codes": measure_codes, "texts": measure_texts, "more": measure_more, "charts": measure_charts, "speed": measure_speed}
+    parts = {
+        "codes": measure_codes,
+        "texts": measure_texts,
+        "more": measure_more,
+        "charts": measure_charts,
+        "speed": measure_speed,
+    }
     return 0 if all([parts[name](knowledge) for name in sys.argv[1:] or parts]) else 1
 
 

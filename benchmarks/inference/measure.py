@@ -19,7 +19,22 @@ from cds_service.patient.record import Coding, Concept, Procedure
 HERE = Path(__file__).parent
 NOT_LABELLED = "?"
 _PCS_SIGNS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-_OTHER_SECTIONS = ("3E0R", "3E0S", "3E0T", "3E1R", "BR30", "BR29", "B030", "7W03", "9WBC", "4A11", "2W14", "D010", "F07B", "109Z")
+_OTHER_SECTIONS = (
+    "3E0R",
+    "3E0S",
+    "3E0T",
+    "3E1R",
+    "BR30",
+    "BR29",
+    "B030",
+    "7W03",
+    "9WBC",
+    "4A11",
+    "2W14",
+    "D010",
+    "F07B",
+    "109Z",
+)
 _URIS = {
     "icd10pcs": ("http://www.cms.gov/Medicare/Coding/ICD10", "urn:oid:2.16.840.1.113883.6.4"),
     "cpt": ("http://www.ama-assn.org/go/cpt", "urn:oid:2.16.840.1.113883.6.12"),

@@ -54,7 +54,9 @@ def build_cards(
     return tuple(sorted(cards, key=lambda one: INDICATORS.index(one.indicator)))
 
 
-def _about_today(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]) -> tuple[Card | None, ...]:
+def _about_today(
+    advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tuple[str, ...]
+) -> tuple[Card | None, ...]:
     return (
         red_flag_card(advice, knowledge, call, phases),
         gap_card(advice, knowledge, call, phases),

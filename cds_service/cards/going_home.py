@@ -49,7 +49,11 @@ def _without_programme(
     uuid = card_uuid(call, KIND, rules, phases, advice.knowledge_version)
     offers = follow_up_offers(home.follow_up, advice, knowledge, call, uuid) if home.follow_up is not None else None
     suggestions = offers.suggestions if offers is not None else ()
-    why = "an alert stops all exercise" if advice.effect is Effect.STOP_ALL else "the record does not say enough for a list"
+    why = (
+        "an alert stops all exercise"
+        if advice.effect is Effect.STOP_ALL
+        else "the record does not say enough for a list"
+    )
     held = "\n".join(f"- {line}" for line in limits(advice.plans))
     footer = " ".join(filter(None, ["The surgeon's own instruction overrides this card.", draft_line(advice)]))
     evidence = [one for operation in advice.operations for one in operation.evidence]
@@ -58,7 +62,9 @@ def _without_programme(
         summary="Going home.",
         detail="\n\n".join(filter(None, [f"**No home programme now:** {why}.", held, *parts, footer])),
         indicator="info",
-        source=card_source(knowledge, advice, [key for one in home.signs for key in one.sources], KIND, call.service_base_url),
+        source=card_source(
+            knowledge, advice, [key for one in home.signs for key in one.sources], KIND, call.service_base_url
+        ),
         override_reasons=override_reasons(KIND),
         suggestions=suggestions,
         selection_behavior="at-most-one" if suggestions else None,
@@ -95,7 +101,10 @@ def _signs(signs: Iterable[DangerSign], knowledge: Knowledge, call: CallFacts) -
     if words is None:
         return []
     blocks = []
-    for emergency, heading in ((True, "Tell the patient: call an ambulance if"), (False, "Tell the patient: call us the same day if")):
+    for emergency, heading in (
+        (True, "Tell the patient: call an ambulance if"),
+        (False, "Tell the patient: call us the same day if"),
+    ):
         told = [one for one in signs if one.emergency is emergency]
         lines = [f"- {fixed(words.signs[one.id], 240)} ({fixed(', '.join(one.rules), 60)})" for one in told]
         if lines:

@@ -11,15 +11,22 @@ from functools import lru_cache
 
 from cds_service.patient.chart_text import one_line
 
-_SIGNS = str.maketrans(
-    {**{sign: "\\" + sign for sign in "\\`*_[]|~#!$"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"}
-)
+_SIGNS = str.maketrans({**{sign: "\\" + sign for sign in "\\`*_[]|~#!$"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
 # Some renderers look for addresses in the finished text, after escapes are gone, and link them: so the address
 # itself is broken up with a visible space.
 _AUTOLINK = re.compile(r"(?i)(?:(?<=[a-z])://)|\bwww\.|@(?=\w)|\b(?:javascript|data|vbscript|mailto|xmpp|file):")
 _UNITS = (
-    ("mm[Hg]", "mmHg"), ("[degF]", "°F"), (" degF", " °F"), (" Cel", " °C"), ("{score}", "points"), ("{INR}", ""),
-    ("10*3/uL", "10³/µL"), ("10*9/L", "10⁹/L"), ("{steps}", "steps"), ("<=", "≤"), (">=", "≥"),
+    ("mm[Hg]", "mmHg"),
+    ("[degF]", "°F"),
+    (" degF", " °F"),
+    (" Cel", " °C"),
+    ("{score}", "points"),
+    ("{INR}", ""),
+    ("10*3/uL", "10³/µL"),
+    ("10*9/L", "10⁹/L"),
+    ("{steps}", "steps"),
+    ("<=", "≤"),
+    (">=", "≥"),
 )
 
 

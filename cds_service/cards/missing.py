@@ -38,5 +38,7 @@ def missing_card(missing: Iterable[tuple[str, str, str]], knowledge: Knowledge, 
             Coding(topic_system(call.service_base_url), KIND, CARD_TOPICS[KIND]),
         ),
         override_reasons=override_reasons(KIND),
-        extension={EXTENSION_KEY: {"kind": KIND, "rules": [RULE], "knowledgeVersion": knowledge.version, "missing": keys}},
+        extension={
+            EXTENSION_KEY: {"kind": KIND, "rules": [RULE], "knowledgeVersion": knowledge.version, "missing": keys}
+        },
     )

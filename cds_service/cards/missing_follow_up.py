@@ -41,7 +41,9 @@ def missing_follow_up_card(
     operation = due.plan.operation
     return Card(
         uuid=uuid,
-        summary=summary(f"No follow-up found before week {due.week} after {lower_first(operation_text(due.plan))}", f": {day}"),
+        summary=summary(
+            f"No follow-up found before week {due.week} after {lower_first(operation_text(due.plan))}", f": {day}"
+        ),
         detail=detail + footer,
         indicator="info",
         source=card_source(knowledge, advice, test.sources, KIND, call.service_base_url),

@@ -36,7 +36,11 @@ def order_check_card(
         return None
     clashes = [clash for one in clashing for clash in one.clashes]
     rules = list(dict.fromkeys(clash.rule for clash in clashes))
-    told = [f"{one.order.reference} {clash.rule} {clash.exercise or clash.said}" for one in clashing for clash in one.clashes]
+    told = [
+        f"{one.order.reference} {clash.rule} {clash.exercise or clash.said}"
+        for one in clashing
+        for clash in one.clashes
+    ]
     uuid = card_uuid(call, kind, rules, (*phases, *told), advice.knowledge_version)
     make = booking_offers if kind == APPOINTMENTS else clash_offers
     offers = make(clashing, advice, knowledge, call, uuid)
@@ -71,7 +75,11 @@ def judged_as_json(judged: Judged) -> dict[str, object]:
         "on": judged.on.isoformat(),
         "kinds": sorted(judged.wanted.kinds),
         "named": [
-            {"said": one_line(one.said, 80), "means": list(one.entry.means), **({"forbidden": True} if one.forbidden else {})}
+            {
+                "said": one_line(one.said, 80),
+                "means": list(one.entry.means),
+                **({"forbidden": True} if one.forbidden else {}),
+            }
             for one in judged.wanted.mentions
         ],
         "clashes": [_clash_as_json(one) for one in judged.clashes],
@@ -137,10 +145,7 @@ def _title(judged: Judged) -> str:
 
 
 def _table(clashes: Sequence[Clash], knowledge: Knowledge) -> str:
-    rows = [
-        (plain(clash.said, 80), _why(clash, knowledge), _fits(clash, knowledge))
-        for clash in clashes[:_MOST_ROWS]
-    ]
+    rows = [(plain(clash.said, 80), _why(clash, knowledge), _fits(clash, knowledge)) for clash in clashes[:_MOST_ROWS]]
     shown = table(("What is asked", "Why it does not fit", "Fits now"), rows)
     return shown + (f"\n\n{len(clashes) - _MOST_ROWS} more of the same kind." if len(clashes) > _MOST_ROWS else "")
 

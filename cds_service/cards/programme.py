@@ -176,7 +176,8 @@ def _detail(
 def is_long_past(advice: Advice) -> bool:
     """DQ08: the only operation lies so far back that a table of exercises would be noise."""
     return any(one.rule == "DQ08" for one in advice.data_quality) and all(
-        plan.operation.completed_week is None or plan.phase is None or plan.phase.to_week is None for plan in advice.plans
+        plan.operation.completed_week is None or plan.phase is None or plan.phase.to_week is None
+        for plan in advice.plans
     )
 
 

@@ -14,8 +14,24 @@ import requests
 
 TIMEOUT_SECONDS = 30
 MAX_PAGES = 20
-TAG = {"system": "https://spine-cds.org/fixtures", "code": "spine-cds-example", "display": "Spine CDS example patient, invented"}
-SEED_ORDER = ("Patient", "Practitioner", "Encounter", "Condition", "Procedure", "Observation", "MedicationRequest", "CarePlan", "Goal", "ServiceRequest", "Appointment")
+TAG = {
+    "system": "https://spine-cds.org/fixtures",
+    "code": "spine-cds-example",
+    "display": "Spine CDS example patient, invented",
+}
+SEED_ORDER = (
+    "Patient",
+    "Practitioner",
+    "Encounter",
+    "Condition",
+    "Procedure",
+    "Observation",
+    "MedicationRequest",
+    "CarePlan",
+    "Goal",
+    "ServiceRequest",
+    "Appointment",
+)
 
 _TOKEN = re.compile(r"\{\{\s*context\.([A-Za-z]+)\s*\}\}")
 
@@ -51,18 +67,26 @@ class FhirAccess:
 
 def _answer(method: str, url: str, headers: Mapping[str, str], body: Any = None) -> dict[str, Any]:
     try:
-        answer = requests.request(method, url, headers=dict(headers), json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+        answer = requests.request(
+            method, url, headers=dict(headers), json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False
+        )
     except requests.RequestException as error:
-        raise ClientTrouble(f"{method} {_bare(url)}: {type(error).__name__}. Is the server up and the address right?") from error
+        raise ClientTrouble(
+            f"{method} {_bare(url)}: {type(error).__name__}. Is the server up and the address right?"
+        ) from error
     if not answer.ok:
-        raise ClientTrouble(f"{method} {_bare(url)} answered {answer.status_code}{_advice(answer.status_code)}{_diagnostics(answer)}")
+        raise ClientTrouble(
+            f"{method} {_bare(url)} answered {answer.status_code}{_advice(answer.status_code)}{_diagnostics(answer)}"
+        )
     if not answer.content:
         return {}
     try:
         return answer.json()
     except ValueError as error:
         kind = answer.headers.get("Content-Type", "no content type")
-        raise ClientTrouble(f"{method} {_bare(url)} answered {kind}, not JSON. Is this the base URL of the FHIR server?") from error
+        raise ClientTrouble(
+            f"{method} {_bare(url)} answered {kind}, not JSON. Is this the base URL of the FHIR server?"
+        ) from error
 
 
 def _bare(url: str) -> str:
@@ -71,7 +95,12 @@ def _bare(url: str) -> str:
 
 
 def _advice(status: int) -> str:
-    words = {401: ": give a token with --token", 403: ": the token's scopes do not allow this", 404: ": is the base URL complete?", 429: ": too many calls, wait a little"}
+    words = {
+        401: ": give a token with --token",
+        403: ": the token's scopes do not allow this",
+        404: ": is the base URL complete?",
+        429: ": too many calls, wait a little",
+    }
     return words.get(status, "")
 
 
@@ -80,7 +109,9 @@ def _diagnostics(answer: requests.Response) -> str:
         issues = answer.json().get("issue", [])
     except (ValueError, AttributeError):
         return ""
-    said = "; ".join(str(one.get("diagnostics") or one.get("details", {}).get("text") or one.get("code")) for one in issues)
+    said = "; ".join(
+        str(one.get("diagnostics") or one.get("details", {}).get("text") or one.get("code")) for one in issues
+    )
     return f" ({said})" if said else ""
 
 
@@ -99,7 +130,9 @@ def expand(template: str, context: Mapping[str, str]) -> str | None:
     return None if "{{" in filled else filled
 
 
-def prefetch(service: Mapping[str, Any], context: Mapping[str, str], fhir: FhirAccess) -> tuple[dict[str, Any], list[str]]:
+def prefetch(
+    service: Mapping[str, Any], context: Mapping[str, str], fhir: FhirAccess
+) -> tuple[dict[str, Any], list[str]]:
     """Fill every template from the FHIR server. A key that fails is left out and named in the second value, as EHRs do."""
     filled: dict[str, Any] = {}
     trouble: list[str] = []
@@ -115,7 +148,14 @@ def prefetch(service: Mapping[str, Any], context: Mapping[str, str], fhir: FhirA
     return filled, trouble
 
 
-def build_call(hook: str, context: Mapping[str, Any], filled: Mapping[str, Any] | None, fhir: FhirAccess | None, authorize: bool, on: str | None) -> dict[str, Any]:
+def build_call(
+    hook: str,
+    context: Mapping[str, Any],
+    filled: Mapping[str, Any] | None,
+    fhir: FhirAccess | None,
+    authorize: bool,
+    on: str | None,
+) -> dict[str, Any]:
     """Build a hook call. *on* sets the day asked about (services in development mode only)."""
     call: dict[str, Any] = {"hook": hook, "hookInstance": str(uuid.uuid4()), "context": dict(context)}
     if filled is not None:
@@ -132,14 +172,18 @@ def build_call(hook: str, context: Mapping[str, Any], filled: Mapping[str, Any] 
     return call
 
 
-def post_call(service_url: str, service_id: str, call: Mapping[str, Any], authorization: str | None = None) -> tuple[int, Any]:
+def post_call(
+    service_url: str, service_id: str, call: Mapping[str, Any], authorization: str | None = None
+) -> tuple[int, Any]:
     """Post a hook call; gives the status and the body as JSON (or text where it is none)."""
     headers = {"Accept": "application/json", **({"Authorization": authorization} if authorization else {})}
     url = f"{service_url}/cds-services/{quote(service_id)}"
     try:
         answer = requests.post(url, json=call, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException as error:
-        raise ClientTrouble(f"POST {_bare(url)}: {type(error).__name__}. Is the service running? Start it with: spine-cds serve") from error
+        raise ClientTrouble(
+            f"POST {_bare(url)}: {type(error).__name__}. Is the service running? Start it with: spine-cds serve"
+        ) from error
     try:
         return answer.status_code, answer.json()
     except ValueError:
@@ -187,6 +231,8 @@ def tagged_resources(fhir: FhirAccess, kinds: tuple[str, ...]) -> list[str]:
     """List `Type/id` of everything on the server that carries our tag, dependants first, so that deletes succeed in order."""
     query = f"_tag={quote(TAG['system'])}%7C{TAG['code']}&_count=200"
     found: list[str] = []
-    for kind in sorted(kinds, key=lambda one: SEED_ORDER.index(one) if one in SEED_ORDER else len(SEED_ORDER), reverse=True):
+    for kind in sorted(
+        kinds, key=lambda one: SEED_ORDER.index(one) if one in SEED_ORDER else len(SEED_ORDER), reverse=True
+    ):
         found += [f"{kind}/{one['id']}" for one in pages(fhir, f"{kind}?{query}") if one.get("resourceType") == kind]
     return found

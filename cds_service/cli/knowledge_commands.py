@@ -38,7 +38,9 @@ def _today() -> date:
 @click.command()
 @click.argument("cards", required=False, type=_FOLDER)
 @click.option("--overlay", type=_FOLDER, help="a hospital's own folder to lay over it")
-@click.option("--on", "on", type=click.DateTime(["%Y-%m-%d"]), help="the day for which reviews may be overdue; today without it")
+@click.option(
+    "--on", "on", type=click.DateTime(["%Y-%m-%d"]), help="the day for which reviews may be overdue; today without it"
+)
 @click.option("--strict", is_flag=True, help="warnings count as faults")
 @tells_errors
 def check(cards: Path | None, overlay: Path | None, on: datetime | None, strict: bool) -> None:
@@ -83,7 +85,9 @@ def diff(old: Path, new: Path, overlay: Path | None) -> None:
     for line in _grouped(differences):
         click.echo(line)
     looser = sum(difference.strictness is Strictness.LOOSER for difference in differences)
-    click.echo(f"{len(differences)} changes, {looser} of them looser than before" if differences else "no change for patients")
+    click.echo(
+        f"{len(differences)} changes, {looser} of them looser than before" if differences else "no change for patients"
+    )
 
 
 def _grouped(differences: tuple[Difference, ...]) -> list[str]:
@@ -116,7 +120,9 @@ def _weeks(_: click.Context, __: click.Parameter, given: str) -> range:
 
 @click.command(name="simulate")
 @click.option("--surgery", required=True, help="the operation, such as LUM_FUS")
-@click.option("--weeks", default="0..60", show_default=True, callback=_weeks, help="completed weeks, both ends included")
+@click.option(
+    "--weeks", default="0..60", show_default=True, callback=_weeks, help="completed weeks, both ends included"
+)
 @click.option("--with", "facts", multiple=True, help="a modifier (osteoporosis), a safety rule (RF10) or a code list")
 @click.option("--full", is_flag=True, help="the whole list every week, not only what changes")
 @click.option("--cards", type=_FOLDER, help="the knowledge folder; that of the settings without it")
@@ -143,7 +149,9 @@ _Lists = tuple[dict[str, None], dict[str, None], tuple[str, ...]]
 
 
 def _lists(advice: Advice) -> _Lists:
-    alerts = tuple(f"{alert.rule} {alert.severity.value} {alert.effect.value}: {alert.title}" for alert in advice.alerts)
+    alerts = tuple(
+        f"{alert.rule} {alert.severity.value} {alert.effect.value}: {alert.title}" for alert in advice.alerts
+    )
     return (
         dict.fromkeys(one.exercise for one in advice.exercises),
         dict.fromkeys(one.exercise for one in advice.supervised),

@@ -45,12 +45,20 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?=\r\n|\Z)", 
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 
 
-_NOT_HTTP = (400, "invalid", "the request is no well-formed HTTP/1.1: its first line, a header or its framing is at fault")
+_NOT_HTTP = (
+    400,
+    "invalid",
+    "the request is no well-formed HTTP/1.1: its first line, a header or its framing is at fault",
+)
 _BUG = (500, "exception", "the service failed; the operator finds the cause under the request id")
 _REFUSED: dict[type[Exception], tuple[int, str, str]] = {
     LimitRequestLine: (414, "too-long", "the URL is too long"),
     LimitRequestHeaders: (431, "too-long", "the request headers are too many or too large"),
-    UnsupportedTransferCoding: (501, "not-supported", "this transfer coding is not supported; send the body as it is, or chunked"),
+    UnsupportedTransferCoding: (
+        501,
+        "not-supported",
+        "this transfer coding is not supported; send the body as it is, or chunked",
+    ),
     ExpectationFailed: (417, "not-supported", "the only expectation met here is 100-continue"),
 }
 """What gunicorn's parser refuses -> status, FHIR issue code, words. Never what was sent."""

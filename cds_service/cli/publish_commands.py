@@ -31,7 +31,9 @@ def export(target: Path, base_url: str | None, cards: Path | None, overlay: Path
     The Bundle can be posted to any FHIR server: it puts each resource under its own id, so a repeat changes nothing.
     """
     settings = Settings.from_env(os.environ)
-    knowledge = load_knowledge(cards or settings.cards, overlay or (None if cards else settings.overlay), settings.use_draft)
+    knowledge = load_knowledge(
+        cards or settings.cards, overlay or (None if cards else settings.overlay), settings.use_draft
+    )
     published = publish(knowledge, (base_url or settings.base_url).rstrip("/"))
     if target.suffix == ".json":
         target.parent.mkdir(parents=True, exist_ok=True)

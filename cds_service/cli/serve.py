@@ -43,7 +43,9 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         settings = self._settings
         wanted = {
-            "bind": f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}",
+            "bind": f"[{settings.host}]:{settings.port}"
+            if ":" in settings.host
+            else f"{settings.host}:{settings.port}",
             "workers": settings.workers,
             "worker_class": PatientWorker,
             "threads": settings.threads,
@@ -109,7 +111,9 @@ def welcome(settings: Settings, has_page: bool) -> str:
     base = settings.base_url
     lines = []
     if settings.is_development:
-        lines.append("DEVELOPMENT MODE: anybody on this machine may call, no token is asked for. Not for patients' data.")
+        lines.append(
+            "DEVELOPMENT MODE: anybody on this machine may call, no token is asked for. Not for patients' data."
+        )
     lines.append(f"discovery   {base}/cds-services")
     call = find_example_call()
     if call is not None:
@@ -119,7 +123,9 @@ def welcome(settings: Settings, has_page: bool) -> str:
     if has_page:
         lines.append(f"page        {base}/")
     if settings.is_development:
-        lines.append(f"sandbox     {SANDBOX}?serviceDiscoveryURL={quote(base + '/cds-services', safe='')}&hook=patient-view")
+        lines.append(
+            f"sandbox     {SANDBOX}?serviceDiscoveryURL={quote(base + '/cds-services', safe='')}&hook=patient-view"
+        )
     return "\n".join(lines)
 
 

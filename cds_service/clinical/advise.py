@@ -212,7 +212,9 @@ def _take_away(permitted: Permitted, safety: Safety, knowledge: Knowledge) -> Pe
 def _removal(rule: str, grade: Grade, alerts: Sequence[Alert], knowledge: Knowledge) -> _Removal:
     because = next((alert.say for alert in alerts if alert.rule == rule), grade.say)
     exercises = knowledge.exercises.values()
-    holds = knowledge.once(("holds", rule, grade.id), lambda: frozenset(one.id for one in exercises if _is_held_by(grade, one)))
+    holds = knowledge.once(
+        ("holds", rule, grade.id), lambda: frozenset(one.id for one in exercises if _is_held_by(grade, one))
+    )
     watches = knowledge.once(
         ("watches", rule, grade.id), lambda: frozenset(one.id for one in exercises if _is_watched_by(grade, one))
     )

@@ -51,6 +51,15 @@ def _too_early(wanted: Wanted, on: date, then: Advice, knowledge: Knowledge) -> 
             because = f"outpatient therapy from week {start.week + plan.operation.shift_weeks}: {start.say}"
             week = start.week + plan.operation.shift_weeks
             clashes.append(
-                Clash(Reason.TOO_EARLY, THERAPY_START, because, wanted.said or "therapy", None, week, opens, sources=start.sources)
+                Clash(
+                    Reason.TOO_EARLY,
+                    THERAPY_START,
+                    because,
+                    wanted.said or "therapy",
+                    None,
+                    week,
+                    opens,
+                    sources=start.sources,
+                )
             )
     return clashes and [max(clashes, key=lambda one: one.earliest or on)]

@@ -92,7 +92,9 @@ class Judged:
         return self.wanted.is_training
 
 
-def judge_drafts(drafts: Iterable[Order], today: Advice, advice_on: AdviceOn, knowledge: Knowledge) -> tuple[Judged, ...]:
+def judge_drafts(
+    drafts: Iterable[Order], today: Advice, advice_on: AdviceOn, knowledge: Knowledge
+) -> tuple[Judged, ...]:
     """Judge every draft that asks for exercise, therapy, an activity or equipment; the others are passed over.
 
     *today* is the advice for the day of the call, *advice_on* gives it for a later day on which a draft begins. A draft that
@@ -131,9 +133,7 @@ def _first_day(order: Order, today: date) -> date:
     return start if start is not None and start > today else today
 
 
-def judge(
-    order: Order, wanted: Wanted, on: date, today: Advice, advice_on: AdviceOn, knowledge: Knowledge
-) -> Judged:
+def judge(order: Order, wanted: Wanted, on: date, today: Advice, advice_on: AdviceOn, knowledge: Knowledge) -> Judged:
     """Judge one order for the day *on* and by the alerts of *today*."""
     if not today.relevant:
         return Judged(order, wanted, on)
@@ -146,7 +146,9 @@ def judge(
     clashes: list[Clash] = []
     for mention in wanted.mentions:
         if not mention.forbidden:
-            clash = _clash(mention, _is_supervised(order, wanted), today, then, knowledge, [one.instead for one in clashes])
+            clash = _clash(
+                mention, _is_supervised(order, wanted), today, then, knowledge, [one.instead for one in clashes]
+            )
             if clash is not None and all(one.exercise != clash.exercise for one in clashes):
                 clashes.append(clash)
     clashes += _restricted(wanted, then.plans)
@@ -202,7 +204,11 @@ def _one(
     exercise: str, mention: Mention, supervised: bool, today: Advice, then: Advice, knowledge: Knowledge
 ) -> Clash | None:
     held_today = _held(today, exercise)
-    if held_today is not None and held_today.rule in {alert.rule for alert in today.alerts} and not _by_week(held_today):
+    if (
+        held_today is not None
+        and held_today.rule in {alert.rule for alert in today.alerts}
+        and not _by_week(held_today)
+    ):
         return _from_held(held_today, mention, today, knowledge)
     held = _held(then, exercise)
     if held is not None:
@@ -248,7 +254,9 @@ def _from_held(held: Withheld, mention: Mention, advice: Advice, knowledge: Know
         reason = Reason.NEVER
     else:
         reason = Reason.WITHHELD
-    because = f"{alert.title}: {held.because}" if alert is not None and alert.title not in held.because else held.because
+    because = (
+        f"{alert.title}: {held.because}" if alert is not None and alert.title not in held.because else held.because
+    )
     return Clash(
         reason, held.rule, because, mention.said, held.exercise, held.from_week, held.opens_on,
         evidence=alert.evidence if alert is not None else (),
@@ -335,8 +343,13 @@ def _restricted(wanted: Wanted, plans: Sequence[Plan]) -> list[Clash]:
                     week = _free_from(plan, activity.sentences, restriction.topic)
                     clashes.append(
                         Clash(
-                            Reason.RESTRICTED, RESTRICTION, f"{restriction.topic.lower()}: {sentence}", said,
-                            from_week=week, earliest=plan.opens(week), sources=restriction.sources,
+                            Reason.RESTRICTED,
+                            RESTRICTION,
+                            f"{restriction.topic.lower()}: {sentence}",
+                            said,
+                            from_week=week,
+                            earliest=plan.opens(week),
+                            sources=restriction.sources,
                         )  # fmt: skip
                     )
     return clashes

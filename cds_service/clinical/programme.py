@@ -50,7 +50,9 @@ def with_dose(allowed: Sequence[Allowed], knowledge: Knowledge, week: int, lowes
     *week* is the completed week. Source: dose ladder of cards/clinical_path.yaml, first_dose_weeks.
     """
     first_weeks = int(knowledge.settings["first_dose_weeks"])
-    doses = knowledge.once("doses", lambda: {one.id: (one.dose, dose_of(one, True)) for one in knowledge.exercises.values()})
+    doses = knowledge.once(
+        "doses", lambda: {one.id: (one.dose, dose_of(one, True)) for one in knowledge.exercises.values()}
+    )
     return tuple(
         Allowed(
             one.exercise,

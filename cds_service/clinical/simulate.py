@@ -148,7 +148,9 @@ class _Scene:
         elif isinstance(question, Age):
             self.years = question.at_least if question.at_least is not None else (question.below or 1) - 1
         elif isinstance(question, Levels):
-            self.operation["level_count"] = int(question.at_least if question.at_least is not None else question.at_most or 1)
+            self.operation["level_count"] = int(
+                question.at_least if question.at_least is not None else question.at_most or 1
+            )
         elif isinstance(question, Was):
             self.operation[question.fact] = True
         elif isinstance(question, Not) and isinstance(question.part, Was):
@@ -163,7 +165,9 @@ class _Scene:
             self._add(question.measure, _inside(question.limits), 0)
         elif isinstance(question, Change):
             step = _inside(Limits(at_least=question.at_least, above=question.above))
-            before = 100.0 if question.relative else (question.measure.plausible_from + question.measure.plausible_to) / 4
+            before = (
+                100.0 if question.relative else (question.measure.plausible_from + question.measure.plausible_to) / 4
+            )
             after = before * (1 + step / 100) if question.relative else before + step
             apart = int(question.apart_days or 1)
             self._add(question.measure, after if question.falls else before, apart)
@@ -190,8 +194,12 @@ class _Scene:
         concept = Concept(codings, " ".join((*measure.words[:1], *measure.only_with_words[:1])) or measure.name)
         self.observations.append(
             Observation(
-                self._name("Observation"), "final", concept, _day(self.on - timedelta(days=days_ago)),
-                Quantity(round(value, 3), measure.unit, measure.unit), notes=measure.only_with_words[:1],
+                self._name("Observation"),
+                "final",
+                concept,
+                _day(self.on - timedelta(days=days_ago)),
+                Quantity(round(value, 3), measure.unit, measure.unit),
+                notes=measure.only_with_words[:1],
             )  # fmt: skip
         )
 

@@ -13,7 +13,16 @@ from markupsafe import escape
 WIDTH, GROUND = 320, 196
 PROPORTION, FLATTEST, MARGIN, SMALLEST_WIDTH, FOCUS_WIDTH = 0.76, 0.42, 12, 190, 130
 """Height to width of a picture; space around what is drawn; the closest look at a body, and at a head."""
-LENGTHS = {"trunk": 60.0, "neck": 9.0, "head": 11.0, "upper": 31.0, "fore": 29.0, "thigh": 44.0, "shin": 42.0, "foot": 15.0}
+LENGTHS = {
+    "trunk": 60.0,
+    "neck": 9.0,
+    "head": 11.0,
+    "upper": 31.0,
+    "fore": 29.0,
+    "thigh": 44.0,
+    "shin": 42.0,
+    "foot": 15.0,
+}
 DARK, LIGHT, PROP, MOVE = "#1f3d46", "#b9c7cb", "#8a9aa0", "#c2571a"
 SHOULDER_HALF, HIP_HALF = 20.0, 11.0
 
@@ -115,11 +124,21 @@ def _figure(body: Body, view: str, colour: str, far: str) -> list[str]:
         parts = [_line([j["shoulder"], j["shoulder2"]], colour, 9), _line([j["hip1"], j["hip2"]], colour, 9)]
         parts.append(_line([j["chest"], j["hip"]], colour, 15))
         for mark, hip in (("", "hip1"), ("2", "hip2")):
-            parts += [_line([j["shoulder" + mark], j["elbow" + mark], j["hand" + mark]], colour), _line([j[hip], j["knee" + mark], j["ankle" + mark], j["foot" + mark]], colour)]
+            parts += [
+                _line([j["shoulder" + mark], j["elbow" + mark], j["hand" + mark]], colour),
+                _line([j[hip], j["knee" + mark], j["ankle" + mark], j["foot" + mark]], colour),
+            ]
         neck = j["chest"]
     else:
-        parts = [_line([j["hip"], j["knee2"], j["ankle2"], j["foot2"]], far), _line([j["shoulder"], j["elbow2"], j["hand2"]], far)]
-        parts += [_trunk(body, colour), _line([j["hip"], j["knee"], j["ankle"], j["foot"]], colour), _line([j["shoulder"], j["elbow"], j["hand"]], colour)]
+        parts = [
+            _line([j["hip"], j["knee2"], j["ankle2"], j["foot2"]], far),
+            _line([j["shoulder"], j["elbow2"], j["hand2"]], far),
+        ]
+        parts += [
+            _trunk(body, colour),
+            _line([j["hip"], j["knee"], j["ankle"], j["foot"]], colour),
+            _line([j["shoulder"], j["elbow"], j["hand"]], colour),
+        ]
         neck = j["shoulder"]
     parts.append(_line([neck, j["head"]], colour, 6))
     x, y = j["head"]
@@ -134,7 +153,9 @@ def _face(view: str, neck: Point, head: Point, colour: str) -> list[str]:
         eyes = [_go(_go(head, tilt, 2), tilt + side, 4) for side in (90, -90)]
         return [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.500" fill="#ffffff"/>' for x, y in eyes]
     low, high, tip = _go(head, tilt - 112, 10), _go(head, tilt - 68, 10), _go(head, tilt - 94, 15)
-    return [f'<path d="M{low[0]:.1f} {low[1]:.1f} L{tip[0]:.1f} {tip[1]:.1f} L{high[0]:.1f} {high[1]:.1f} Z" fill="{colour}"/>']
+    return [
+        f'<path d="M{low[0]:.1f} {low[1]:.1f} L{tip[0]:.1f} {tip[1]:.1f} L{high[0]:.1f} {high[1]:.1f} Z" fill="{colour}"/>'
+    ]
 
 
 def _spot(body: Body, part: str) -> Point:
@@ -170,7 +191,10 @@ def _arrow(start: Point, end: Point) -> list[str]:
     bend = (middle[0] + length * 0.22 * math.cos(across), middle[1] + length * 0.22 * math.sin(across))
     angle = math.degrees(math.atan2(-(end[1] - bend[1]), end[0] - bend[0]))
     path = f"M{start[0]:.1f} {start[1]:.1f} Q{bend[0]:.1f} {bend[1]:.1f} {end[0]:.1f} {end[1]:.1f}"
-    return [f'<path d="{path}" fill="none" stroke="{MOVE}" stroke-width="3.500" stroke-linecap="round"/>', _arrow_head(end, angle)]
+    return [
+        f'<path d="{path}" fill="none" stroke="{MOVE}" stroke-width="3.500" stroke-linecap="round"/>',
+        _arrow_head(end, angle),
+    ]
 
 
 def _turn(centre: Point) -> list[str]:
@@ -178,7 +202,10 @@ def _turn(centre: Point) -> list[str]:
     radius = 21
     start, end = _go(centre, 200, radius), _go(centre, -20, radius)
     path = f"M{start[0]:.1f} {start[1]:.1f} A{radius} {radius} 0 1 1 {end[0]:.1f} {end[1]:.1f}"
-    return [f'<path d="{path}" fill="none" stroke="{MOVE}" stroke-width="3.500" stroke-linecap="round"/>', _arrow_head((end[0] - 1, end[1] + 3), -108)]
+    return [
+        f'<path d="{path}" fill="none" stroke="{MOVE}" stroke-width="3.500" stroke-linecap="round"/>',
+        _arrow_head((end[0] - 1, end[1] + 3), -108),
+    ]
 
 
 def _press(point: Point) -> list[str]:
@@ -192,7 +219,10 @@ def _push(point: Point) -> list[str]:
 
 def _squeeze(point: Point) -> list[str]:
     x, y = point
-    return [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="none" stroke="{MOVE}" stroke-width="2.500" stroke-dasharray="4 4"/>' for radius in (9, 16)]
+    return [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="none" stroke="{MOVE}" stroke-width="2.500" stroke-dasharray="4 4"/>'
+        for radius in (9, 16)
+    ]
 
 
 def _props(names: list[str], body: Body, start: Body | None) -> list[str]:
@@ -217,10 +247,15 @@ def _props(names: list[str], body: Body, start: Body | None) -> list[str]:
             line((40, 158), (236, 158), width=8)
             line((50, 158), (50, GROUND)), line((226, 158), (226, GROUND))
         elif name == "chair":
-            line((seat[0] - 20, seat[1] + 10), (seat[0] + 26, seat[1] + 10)), line((seat[0] - 20, seat[1] - 52), (seat[0] - 20, GROUND))
+            (
+                line((seat[0] - 20, seat[1] + 10), (seat[0] + 26, seat[1] + 10)),
+                line((seat[0] - 20, seat[1] - 52), (seat[0] - 20, GROUND)),
+            )
             line((seat[0] + 22, seat[1] + 10), (seat[0] + 22, GROUND))
         elif name == "pillow":
-            drawn.append(f'<ellipse cx="{j["head"][0]:.1f}" cy="{GROUND - 5}" rx="24" ry="6" fill="{PROP}" opacity=".6"/>')
+            drawn.append(
+                f'<ellipse cx="{j["head"][0]:.1f}" cy="{GROUND - 5}" rx="24" ry="6" fill="{PROP}" opacity=".6"/>'
+            )
         elif name == "roll":
             ring(j["knee"][0], j["knee"][1] + 5, 3)
         elif name in ("wall", "plate"):
@@ -229,14 +264,20 @@ def _props(names: list[str], body: Body, start: Body | None) -> list[str]:
         elif name == "wall_behind":
             line((hip[0] - 17, 30), (hip[0] - 17, GROUND), width=8)
         elif name == "worktop":
-            line((hand[0] - 6, hand[1] + 8), (hand[0] + 46, hand[1] + 8)), line((hand[0] + 40, hand[1] + 8), (hand[0] + 40, GROUND))
+            (
+                line((hand[0] - 6, hand[1] + 8), (hand[0] + 46, hand[1] + 8)),
+                line((hand[0] + 40, hand[1] + 8), (hand[0] + 40, GROUND)),
+            )
         elif name in ("step", "stairs"):
             top = foot[1] + 6
             line((foot[0] - 26, GROUND), (foot[0] - 26, top), (foot[0] + 30, top))
             if name == "stairs":
                 line((foot[0] + 30, top), (foot[0] + 30, top - 26), (foot[0] + 66, top - 26))
         elif name == "rail":
-            line((hand[0] - 40, hand[1] + 24), (hand[0] + 46, hand[1] - 12)), line((hand[0] + 30, hand[1] - 4), (hand[0] + 30, GROUND - 30))
+            (
+                line((hand[0] - 40, hand[1] + 24), (hand[0] + 46, hand[1] - 12)),
+                line((hand[0] + 30, hand[1] - 4), (hand[0] + 30, GROUND - 30)),
+            )
         elif name == "band":
             line(hand, (306, hand[1] + 4), width=3), line((306, hand[1] - 20), (306, hand[1] + 30))
         elif name == "strap":
@@ -260,13 +301,24 @@ def _props(names: list[str], body: Body, start: Body | None) -> list[str]:
             for step in range(3):
                 line((left - 34, 90 + step * 26), (left - 12, 90 + step * 26), width=3)
         elif name == "bike":
-            ring(hip[0] + 44, GROUND - 24, 22), line((hip[0], hip[1] + 10), (hip[0] + 4, GROUND)), line((hip[0] - 14, hip[1] + 9), (hip[0] + 14, hip[1] + 9))
+            (
+                ring(hip[0] + 44, GROUND - 24, 22),
+                line((hip[0], hip[1] + 10), (hip[0] + 4, GROUND)),
+                line((hip[0] - 14, hip[1] + 9), (hip[0] + 14, hip[1] + 9)),
+            )
             line((hand[0], hand[1] + 4), (hand[0] + 2, GROUND - 24), (hip[0] + 4, GROUND - 30))
         elif name == "recumbent":
-            ring(foot[0] + 4, foot[1] + 4, 18), line((hip[0] - 14, hip[1] + 10), (hip[0] + 24, hip[1] + 10)), line((hip[0] - 14, hip[1] + 10), (hip[0] - 42, hip[1] - 56))
+            (
+                ring(foot[0] + 4, foot[1] + 4, 18),
+                line((hip[0] - 14, hip[1] + 10), (hip[0] + 24, hip[1] + 10)),
+                line((hip[0] - 14, hip[1] + 10), (hip[0] - 42, hip[1] - 56)),
+            )
             line((hip[0], hip[1] + 12), (hip[0], GROUND - 4), (foot[0] + 4, GROUND - 4), (foot[0] + 4, foot[1] + 22))
         elif name == "elliptical":
-            line((j["foot"][0] - 20, j["foot"][1] + 6), (j["foot"][0] + 10, j["foot"][1] + 6)), line((j["foot2"][0] - 20, j["foot2"][1] + 6), (j["foot2"][0] + 10, j["foot2"][1] + 6))
+            (
+                line((j["foot"][0] - 20, j["foot"][1] + 6), (j["foot"][0] + 10, j["foot"][1] + 6)),
+                line((j["foot2"][0] - 20, j["foot2"][1] + 6), (j["foot2"][0] + 10, j["foot2"][1] + 6)),
+            )
             line((hand[0], hand[1] - 14), (hand[0] + 12, GROUND)), ring(right + 24, GROUND - 20, 18)
         elif name in ("chest_water", "deep_water"):
             y = j["shoulder"][1] + (16 if name == "chest_water" else 8)

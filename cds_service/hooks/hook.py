@@ -71,7 +71,9 @@ class ResourceBundle(fields.Raw):
         if value.get("resourceType") != "Bundle":
             raise self.make_error("bundle")
         entries = value.get("entry")
-        if isinstance(entries, dict) and entries:  # an object for an array, as the reference sandbox writes other fields
+        if (
+            isinstance(entries, dict) and entries
+        ):  # an object for an array, as the reference sandbox writes other fields
             return value
         if entries is not None and not (isinstance(entries, list) and all(isinstance(one, dict) for one in entries)):
             raise self.make_error("entry")

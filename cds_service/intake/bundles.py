@@ -295,7 +295,8 @@ def _take_known(page: Page, resource: dict, kind: str, full_url: str | None, pat
         page.unreadable.append(Unreadable(join(where, "code"), kind, f"expected {deciding[0][1]}"))
         return
     page.unreadable += [
-        Unreadable(join(where, path), kind, f"left out: expected {expected}", skipped=False) for path, expected in faults
+        Unreadable(join(where, path), kind, f"left out: expected {expected}", skipped=False)
+        for path, expected in faults
     ]
     if shape in _WHOLE:
         page.bodies[len(page.entries)] = resource
@@ -308,4 +309,3 @@ _DECIDED_BY_CODE = ("Observation", "Procedure", "Condition")
 
 def _next_of(links: list[shapes.Link] | None) -> str | None:
     return next((link.url for link in links or () if link.relation == "next" and link.url), None)
-

@@ -75,7 +75,9 @@ def order_keys(texts: Sequence[str | None]) -> list[str] | list[float]:
 
 def time_was_lost(when: When) -> bool:
     """Tell whether the record gave a time of day that could not be read, so that only its day is used."""
-    return when.precision is Precision.DAY and len(when.as_recorded.strip()) > 10 and when.as_recorded.strip()[10] in "Tt "
+    return (
+        when.precision is Precision.DAY and len(when.as_recorded.strip()) > 10 and when.as_recorded.strip()[10] in "Tt "
+    )
 
 
 def read_period(period: Period, zone: tzinfo) -> When | None:

@@ -37,7 +37,9 @@ def read_medications(fields: Fields) -> tuple[Medication, ...]:
     return (*(_requested(fields, one) for one in requests), *(_stated(fields, one) for one in statements))
 
 
-def read_medicine(fields: Fields, shape: shapes.MedicationRequest | shapes.MedicationStatement, faults: Faults) -> Concept:
+def read_medicine(
+    fields: Fields, shape: shapes.MedicationRequest | shapes.MedicationStatement, faults: Faults
+) -> Concept:
     """Tell which medicine is meant, named by a concept, a reference or a contained resource; an empty concept if not told."""
     concept = shape.medication_codeable_concept or (shape.medication.concept if shape.medication else None)
     if concept is not None:

@@ -175,7 +175,9 @@ class FhirServer:
         origin = _origin(url)
         breaker = self._client.breaker
         if breaker is not None and not breaker.allows(origin):
-            raise _NoRetryNow(f"{what}: the server failed repeatedly and is left alone for a while", retry_may_help=True)
+            raise _NoRetryNow(
+                f"{what}: the server failed repeatedly and is left alone for a while", retry_may_help=True
+            )
         try:
             body = self._get(url, what, deadline, left)
         except FhirReadFailed as failure:

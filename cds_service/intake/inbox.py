@@ -62,7 +62,9 @@ class Inbox:
                 continue
             place = page.place(number)
             self._count += 1
-            one = Found(entry.resource, _reference(entry, place), place, self._count, entry.full_url, page.bodies.get(number))
+            one = Found(
+                entry.resource, _reference(entry, place), place, self._count, entry.full_url, page.bodies.get(number)
+            )
             self._found.setdefault(kind, []).append(one)
         if observations:
             self._observations.append((page, [page.entries[number] for number in observations], observations))
@@ -169,7 +171,9 @@ class Inbox:
                 self.say(place, "Observation", "of another patient; left out", of_somebody_else=True)
             else:
                 kept.append(number)
-        return [entries[number] for number in kept], [numbers[number] if numbers is not None else number for number in kept]
+        return [entries[number] for number in kept], [
+            numbers[number] if numbers is not None else number for number in kept
+        ]
 
     def _unique(self, kind: type) -> list[Found]:
         """One of each resource: the newest version, and the first where versions cannot be told apart."""

@@ -367,7 +367,12 @@ class _Budget:
 
 
 def _read_all(
-    tasks: list[_Task], server: FhirServer, context: Mapping[str, Any], today: date | None, seconds: float, patient_id: str
+    tasks: list[_Task],
+    server: FhirServer,
+    context: Mapping[str, Any],
+    today: date | None,
+    seconds: float,
+    patient_id: str,
 ) -> None:
     """Read what *tasks* want, each in its own thread, and give up on what is not there when the time is up.
 

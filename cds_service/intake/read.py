@@ -79,7 +79,9 @@ def read_bundle(body: bytes, *, zone: tzinfo = UTC, patient_id: str | None = Non
     if page.not_fhir:
         page = open_lines(body) or page
     if page.is_null or (page.not_fhir and not page.entries):
-        raise InputFaults([Fault("$", page.not_fhir or "null", "a FHIR Bundle, resource, array or one resource a line")])
+        raise InputFaults(
+            [Fault("$", page.not_fhir or "null", "a FHIR Bundle, resource, array or one resource a line")]
+        )
     if page.failure is not None and not page.entries:
         raise InputFaults([Fault("$", "an OperationOutcome, no patient data", "a FHIR Bundle, resource or array")])
     inbox = Inbox(patient_id)

@@ -418,8 +418,6 @@ ORDERS = (ServiceRequest, CarePlan, Goal, DeviceRequest, Appointment, Medication
 """What can be drafted, ordered or planned."""
 
 READABLE: dict[str, type[Shape]] = {
-    shape.__struct_config__.tag: shape
-    for shape in Resource.__args__
-    if shape is not Bundle
+    shape.__struct_config__.tag: shape for shape in Resource.__args__ if shape is not Bundle
 }
 """Resource type -> struct, for every type we read."""

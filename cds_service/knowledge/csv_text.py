@@ -25,7 +25,9 @@ class Row:
         return tuple(part.strip() for part in self.cells[column].split(";") if part.strip())
 
 
-def read_csv_table(file: Path, name: str, columns: Sequence[str], key: str | None, faults: list[Fault]) -> tuple[Row, ...]:
+def read_csv_table(
+    file: Path, name: str, columns: Sequence[str], key: str | None, faults: list[Fault]
+) -> tuple[Row, ...]:
     """Read *file*, whose header must be exactly *columns*; rows without *key* or with a repeated one become faults.
 
     *key* None means that no single column names a row.

@@ -39,7 +39,9 @@ def _by_id(rules: Iterable[SafetyRule]) -> Mapping[str, SafetyRule]:
     return {rule.id: rule for rule in rules}
 
 
-def _came_and_went(old: Mapping[str, Any], new: Mapping[str, Any], say: Callable[[str, bool], Difference]) -> list[Difference]:
+def _came_and_went(
+    old: Mapping[str, Any], new: Mapping[str, Any], say: Callable[[str, bool], Difference]
+) -> list[Difference]:
     gone = [say(key, False) for key in old if key not in new]
     return gone + [say(key, True) for key in new if key not in old]
 
@@ -48,8 +50,10 @@ def _protocols(
     old: Mapping[str, Protocol], new: Mapping[str, Protocol], before: Knowledge, after: Knowledge
 ) -> list[Difference]:
     def whole(key: str, came: bool) -> Difference:
-        said = "a new protocol: patients after this operation get its programme" if came else (
-            "the protocol is gone: patients after this operation get no programme"
+        said = (
+            "a new protocol: patients after this operation get its programme"
+            if came
+            else ("the protocol is gone: patients after this operation get no programme")
         )
         return Difference(key, said, Strictness.LOOSER if came else Strictness.STRICTER)
 

@@ -201,7 +201,9 @@ def load_exercise_words(
         _check_codes(kind["codes"], ("kinds", index, "codes"), text, sources, faults)
     for index, phrase in enumerate(data["from_week"]):
         if phrase.count("#") != 1:
-            faults.append(Fault(text.place(("from_week", index)), f"{phrase!r} has no place for the week", "one # in it"))
+            faults.append(
+                Fault(text.place(("from_week", index)), f"{phrase!r} has no place for the week", "one # in it")
+            )
     entries = [ExerciseEntry(tuple(one["means"]), tuple(one["instead"])) for one in data["exercises"]]
     faults_before = len(faults)
     phrases = {key: _phrases(data[key], key, text, faults) for key in ("exercises", "kinds", "activities")}
@@ -229,7 +231,10 @@ def _compiled(
     return DraftWords(
         exercises=PhraseBook({phrase: entries[found[0]] for phrase, found in phrases["exercises"].items()}),
         kinds=PhraseBook(
-            {phrase: frozenset(data["kinds"][one]["kind"] for one in found) for phrase, found in phrases["kinds"].items()}
+            {
+                phrase: frozenset(data["kinds"][one]["kind"] for one in found)
+                for phrase, found in phrases["kinds"].items()
+            }
         ),
         activities=PhraseBook(
             {phrase: tuple(activities[one] for one in found) for phrase, found in phrases["activities"].items()}
@@ -286,7 +291,11 @@ def _check_entries(
 
 
 def _check_codes(
-    bodies: Sequence[Mapping[str, Any]], path: PathKey, text: TextFile, sources: Mapping[str, Source], faults: list[Fault]
+    bodies: Sequence[Mapping[str, Any]],
+    path: PathKey,
+    text: TextFile,
+    sources: Mapping[str, Source],
+    faults: list[Fault],
 ) -> None:
     for index, body in enumerate(bodies):
         check_known(body["sources"], sources, "source", text.place((*path, index, "sources")), faults)
@@ -296,13 +305,18 @@ def _check_activities(
     bodies: Sequence[Mapping[str, Any]], text: TextFile, protocols: Mapping[str, Protocol], faults: list[Fault]
 ) -> None:
     said = {
-        step.say for protocol in protocols.values() for restriction in protocol.restrictions for step in restriction.steps
+        step.say
+        for protocol in protocols.values()
+        for restriction in protocol.restrictions
+        for step in restriction.steps
     }
     for index, body in enumerate(bodies):
         for number, sentence in enumerate(body["sentences"]):
             if sentence not in said:
                 place = text.place(("activities", index, "sentences", number))
-                faults.append(Fault(place, f"no protocol says {sentence!r}", "a sentence of a restriction, letter by letter"))
+                faults.append(
+                    Fault(place, f"no protocol says {sentence!r}", "a sentence of a restriction, letter by letter")
+                )
 
 
 def _phrases(

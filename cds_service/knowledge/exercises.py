@@ -131,7 +131,9 @@ def _span(row: Row, column: str, faults: list[Fault]) -> Span | None:
         return None
     found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4})|(\+))?", cell)
     if found is None or (found[2] and int(found[2]) <= int(found[1])):
-        faults.append(Fault(row.place, f"{column} {cell!r}", "a number, a range such as 8-12, or 4+", "or leave it empty"))
+        faults.append(
+            Fault(row.place, f"{column} {cell!r}", "a number, a range such as 8-12, or 4+", "or leave it empty")
+        )
         return None
     low = int(found[1])
     return Span(low, None if found[3] else int(found[2] or low))

@@ -124,7 +124,9 @@ def _(condition: Change) -> str:
     way = "has fallen" if condition.falls else "has risen"
     by = _limits(Limits(at_least=condition.at_least, above=condition.above))
     unit = " percent" if condition.relative else _unit(condition.measure)
-    since = {"previous": "the value before", "any": "any value before", "baseline": "before the operation"}[condition.since]
+    since = {"previous": "the value before", "any": "any value before", "baseline": "before the operation"}[
+        condition.since
+    ]
     said = f"{condition.measure.name} {way} by {by}{unit} since {since}"
     said += f" within {condition.window_hours:g} hours" if condition.window_hours is not None else ""
     said += f" ({condition.apart_days:g} or more days apart)" if condition.apart_days is not None else ""
@@ -134,7 +136,9 @@ def _(condition: Change) -> str:
 @say_condition.register
 def _(condition: Trend) -> str:
     way = "falls" if condition.falls else "rises"
-    return f"{condition.measure.name} {way} over {condition.sessions} sessions" + _age(condition.measure, condition.hours)
+    return f"{condition.measure.name} {way} over {condition.sessions} sessions" + _age(
+        condition.measure, condition.hours
+    )
 
 
 @say_condition.register
@@ -155,7 +159,9 @@ def _(condition: IsOneOf) -> str:
 
 @say_condition.register
 def _(condition: Was) -> str:
-    return {"fusion": "a fusion", "revision": "a revision", "instrumented": "with instruments or implants"}[condition.fact]
+    return {"fusion": "a fusion", "revision": "a revision", "instrumented": "with instruments or implants"}[
+        condition.fact
+    ]
 
 
 @say_condition.register

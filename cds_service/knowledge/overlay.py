@@ -161,7 +161,9 @@ class _Work:
             if needed <= keys and keys <= needed | content and (keys & content or not content):
                 getattr(self, "_" + kind.replace(" ", "_"))(change, path)
                 return
-        kinds = "; ".join(f"{kind}: {', '.join(sorted(needed | content))}" for kind, (needed, content) in _KINDS.items())
+        kinds = "; ".join(
+            f"{kind}: {', '.join(sorted(needed | content))}" for kind, (needed, content) in _KINDS.items()
+        )
         self.fault(path, f"these keys make no change we know: {', '.join(sorted(keys))}", kinds)
 
     def _known(self, key: str, known: Mapping[str, Any], what: str, path: PathKey) -> bool:
@@ -269,7 +271,9 @@ class _Work:
                 )  # fmt: skip
 
     def _rule(self, change: dict[str, Any], path: PathKey) -> None:
-        if self._known(change["rule"], {rule.id: rule for rule in self.overlay.rules}, "rule of safety/ in this overlay", path):
+        if self._known(
+            change["rule"], {rule.id: rule for rule in self.overlay.rules}, "rule of safety/ in this overlay", path
+        ):
             self.approvals[change["rule"]] = (change, path)
 
     def put_rules(self) -> None:
@@ -294,7 +298,9 @@ class _Work:
             return
         approved = change["approved_by"] not in ("", NOBODY_YET) and change["reason"] != ""
         if strictness is not Strictness.STRICTER and not approved:
-            kind = "looser than ours" if strictness is Strictness.LOOSER else "a change whose strictness we cannot judge"
+            kind = (
+                "looser than ours" if strictness is Strictness.LOOSER else "a change whose strictness we cannot judge"
+            )
             self.fault(
                 path,
                 f"{what}: {theirs} instead of {ours} is {kind}",
@@ -303,7 +309,13 @@ class _Work:
             )
         self.changes.append(
             LocalChange(
-                key, what, ours, theirs, strictness.value, change["approved_by"], change["reason"],
+                key,
+                what,
+                ours,
+                theirs,
+                strictness.value,
+                change["approved_by"],
+                change["reason"],
                 self.overlay.text.place(path),
             )  # fmt: skip
         )

@@ -212,10 +212,14 @@ def check_weeks(
             kind = "leaves a gap after" if from_week > expected else "overlaps"
             faults.append(Fault(here, f"from_week {from_week} {kind} the one before", f"from_week: {expected}"))
         if to_week is not None and to_week <= from_week:
-            faults.append(Fault(text.place((*path, index, "to_week")), "ends before it begins", f"more than {from_week}"))
+            faults.append(
+                Fault(text.place((*path, index, "to_week")), "ends before it begins", f"more than {from_week}")
+            )
         expected = to_week
     if expected is not None and must_stay_open:
-        faults.append(Fault(text.place(path), f"nothing is said from week {expected} on", "a last entry without to_week"))
+        faults.append(
+            Fault(text.place(path), f"nothing is said from week {expected} on", "a last entry without to_week")
+        )
 
 
 def _first_weeks(
@@ -255,7 +259,9 @@ def _restriction(
     body: dict[str, Any], path: PathKey, text: TextFile, sources: Mapping[str, Source], faults: list[Fault]
 ) -> Restriction:
     steps = tuple(RestrictionStep(step["from_week"], step.get("to_week"), step["say"]) for step in body["steps"])
-    check_weeks([(step.from_week, step.to_week) for step in steps], (*path, "steps"), text, faults, must_stay_open=False)
+    check_weeks(
+        [(step.from_week, step.to_week) for step in steps], (*path, "steps"), text, faults, must_stay_open=False
+    )
     _check_cited(body, path, text, sources, faults)
     return Restriction(
         body["topic"], body["default"], steps, body["source_range"], tuple(body["sources"]), body["mark"]

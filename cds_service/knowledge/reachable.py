@@ -37,7 +37,10 @@ def _of_rule(rule: SafetyRule, known: frozenset[str]) -> Iterator[tuple[str, str
     for index, grade in enumerate(rule.grades):
         for earlier in rule.grades[:index]:
             if of_conditions(grade.when, earlier.when) in (Strictness.SAME, Strictness.STRICTER):
-                yield f"{grade.id}: can never speak, because {earlier.id} before it is met whenever it is", "the worse step first"
+                yield (
+                    f"{grade.id}: can never speak, because {earlier.id} before it is met whenever it is",
+                    "the worse step first",
+                )
 
 
 def _parts(condition: Any) -> Iterator[Any]:

@@ -58,9 +58,7 @@ def of_numbers(before: float, after: float, up_is_stricter: bool) -> Strictness:
 def of_first_weeks(before: FirstWeek, after: FirstWeek) -> Strictness:
     """Compare two cells: later, supervised, clearance and never are stricter; a mixed change is looser."""
     week = of_numbers(_week(before), _week(after), up_is_stricter=True)
-    who = of_numbers(
-        _PERMISSIONS.index(before.permission), _PERMISSIONS.index(after.permission), up_is_stricter=True
-    )
+    who = of_numbers(_PERMISSIONS.index(before.permission), _PERMISSIONS.index(after.permission), up_is_stricter=True)
     return together((week, who))
 
 
@@ -114,7 +112,9 @@ def _does_as_much(grade: Grade, other: Grade) -> bool:
     )
 
 
-_NOT_JUDGED_IN_RULES = frozenset({"id", "title", "governance", "file", "line", "sources", "unknown_group", "applies", "grades"})
+_NOT_JUDGED_IN_RULES = frozenset(
+    {"id", "title", "governance", "file", "line", "sources", "unknown_group", "applies", "grades"}
+)
 
 
 def of_grades(before: Grade, after: Grade) -> Strictness:
@@ -124,7 +124,9 @@ def of_grades(before: Grade, after: Grade) -> Strictness:
         "severity": of_numbers(SEVERITY_ORDER.index(before.severity), SEVERITY_ORDER.index(after.severity), False),
         "effect": of_numbers(EFFECT_ORDER.index(before.effect), EFFECT_ORDER.index(after.effect), False),
         "removes": _of_sets(set(before.removes), set(after.removes)),
-        "supervises": _of_sets(set(before.supervises), set(after.supervises) | set(after.removes) & set(before.supervises)),
+        "supervises": _of_sets(
+            set(before.supervises), set(after.supervises) | set(after.removes) & set(before.supervises)
+        ),
         "removes_exercises": _of_sets(set(before.removes_exercises), set(after.removes_exercises)),
         "shift_weeks": of_numbers(before.shift_weeks, after.shift_weeks, True),
     }

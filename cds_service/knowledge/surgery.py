@@ -381,10 +381,14 @@ def _check_complete(
     classes: tuple[str, ...], types: tuple[TypeRow, ...], rules: Mapping[str, tuple[PcsRule, ...]], faults: list[Fault]
 ) -> None:
     """Every class needs a row for any region, every body system a rule for any code: nothing may fall through."""
-    whole = {row.surgery_class for row in types if (row.region, row.approach, row.levels_at_least) == (None, None, None)}
+    whole = {
+        row.surgery_class for row in types if (row.region, row.approach, row.levels_at_least) == (None, None, None)
+    }
     for name in classes:
         if name not in whole:
-            faults.append(Fault("codelists/surgery_types.csv", f"class {name} has no row for any region", f"{name},*,*,"))
+            faults.append(
+                Fault("codelists/surgery_types.csv", f"class {name} has no row for any region", f"{name},*,*,")
+            )
     for system, ours in sorted(rules.items()):
         if not any(rule.fits_anything for rule in ours):
             place = "codelists/icd10pcs_rules.csv"

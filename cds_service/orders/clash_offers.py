@@ -43,7 +43,9 @@ def clash_offers(
     if any(removals):
         several = len(clashing) > 1
         held = all(one.order.status in _HOLDABLE for one in clashing)
-        label = f"{'Put' if held else 'Remove'} {'these orders' if several else 'this order'}{' on hold' if held else ''}"
+        label = (
+            f"{'Put' if held else 'Remove'} {'these orders' if several else 'this order'}{' on hold' if held else ''}"
+        )
         choices.append(("remove", label, _actions(removals)))
     made = [
         Suggestion(part_id(card, name), label, tuple(actions), is_recommended=index == 0)
@@ -73,7 +75,13 @@ def booking_offers(
         label = "Ask for a later date" if len(clashing) == 1 else "Ask for later dates"
         choices.append(("later", label, _actions([late or none for late, none in zip(moved, given_up, strict=True)])))
     if any(given_up):
-        choices.append(("remove", "Give this appointment up" if len(clashing) == 1 else "Give these appointments up", _actions(given_up)))
+        choices.append(
+            (
+                "remove",
+                "Give this appointment up" if len(clashing) == 1 else "Give these appointments up",
+                _actions(given_up),
+            )
+        )
     return Offers(
         tuple(
             Suggestion(part_id(card, name), label, tuple(actions), is_recommended=index == 0)
@@ -193,9 +201,7 @@ def _meaning(
     return next((one.entry.means for one in named if one.entry.means in stand_ins), None)
 
 
-def _reworded(
-    text: str, stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: DraftWords
-) -> str:
+def _reworded(text: str, stand_ins: Mapping[tuple[str, ...], str], knowledge: Knowledge, words: DraftWords) -> str:
     """Give *text* with the clashing words replaced; a word that the text forbids stays forbidden."""
     for mention in reversed(read_mentions(text, words)):
         if not mention.forbidden and mention.entry.means in stand_ins:

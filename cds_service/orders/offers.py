@@ -111,7 +111,9 @@ def follow_up_offers(due: FollowUp, advice: Advice, knowledge: Knowledge, call: 
     return Offers(made.suggestions([("follow-up", "Request the follow-up at the phase gate", gate)]))
 
 
-def red_flag_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card: str, alerts: tuple[Alert, ...]) -> Offers:
+def red_flag_offers(
+    advice: Advice, knowledge: Knowledge, call: CallFacts, card: str, alerts: tuple[Alert, ...]
+) -> Offers:
     """Give the suggestions of a red-flag card: hold what runs, ask for an evaluation, or both at once.
 
     An urgent evaluation is offered for critical alerts; for others that stop the list or leave the baseline only, a
@@ -135,7 +137,9 @@ def red_flag_offers(advice: Advice, knowledge: Knowledge, call: CallFacts, card:
         notes.append(_already(URGENT_EVALUATION, ordered))
     evaluation = made.evaluation(pressing) if ordered is None else []
     choices: list[tuple[str, str, list[Action]]] = []
-    asked = "urgent evaluation" if any(one.severity is Severity.CRITICAL for one in pressing) else "review by the surgeon"
+    asked = (
+        "urgent evaluation" if any(one.severity is Severity.CRITICAL for one in pressing) else "review by the surgeon"
+    )
     if hold and evaluation:
         choices.append(("hold-and-evaluate", f"Hold the exercise order and request {asked}", hold + evaluation))
     if evaluation:
@@ -243,7 +247,9 @@ class _Made:
 
     def evaluation(self, alerts: list[Alert]) -> list[Action]:
         titles = "; ".join(one_line(one.title, 80) for one in alerts)
-        asked = "Urgent evaluation" if any(one.severity is Severity.CRITICAL for one in alerts) else "Review by the surgeon"
+        asked = (
+            "Urgent evaluation" if any(one.severity is Severity.CRITICAL for one in alerts) else "Review by the surgeon"
+        )
         facts = [evidence.reference for one in alerts for evidence in one.evidence]
         rationale = " ".join(f"{one.rule} {one_line(one.title, 80)}: {one_line(one.because, 300)}." for one in alerts)
         worst = min(alerts, key=lambda one: list(Severity).index(one.severity))
@@ -316,11 +322,7 @@ class _Made:
     def _targets(self, plan: Plan) -> list[ActivityTarget]:
         if self.content is None or plan.phase is None:
             return []
-        return [
-            one
-            for one in self.content.targets
-            if plan.protocol.id in one.protocols and one.phase == plan.phase.id
-        ]
+        return [one for one in self.content.targets if plan.protocol.id in one.protocols and one.phase == plan.phase.id]
 
     def _plan_lines(self) -> list[tuple[str, list[str]]]:
         return [
@@ -335,14 +337,12 @@ class _Made:
         ]  # fmt: skip
 
     def _limits(self) -> list[str]:
-        return [
-            known_line(say, 300)
-            for plan in self.plans
-            for _, say in plan.restrictions
-        ]
+        return [known_line(say, 300) for plan in self.plans for _, say in plan.restrictions]
 
     def _instruction(self) -> str:
-        names = " and ".join(dict.fromkeys(lower_first(known_line(plan.protocol.plain_name, 120)) for plan in self.plans))
+        names = " and ".join(
+            dict.fromkeys(lower_first(known_line(plan.protocol.plain_name, 120)) for plan in self.plans)
+        )
         lines = [f"Your home exercises ({self._weeks()}) after: {names}."]
         for number, one in enumerate(self.advice.programme, start=1):
             exercise = self.knowledge.exercises.get(one.exercise)
@@ -380,7 +380,11 @@ class _Made:
     def _reason(self) -> Resource:
         plan = self.plans[0]
         day = f" on {plan.operation.date.isoformat()}" if plan.operation.date else ""
-        text = " and ".join(operation_text(one) for one in self.plans) if len(self.plans) > 1 else operation_text(plan) + day
+        text = (
+            " and ".join(operation_text(one) for one in self.plans)
+            if len(self.plans) > 1
+            else operation_text(plan) + day
+        )
         if plan.operation.fusion:
             return concept(ICD10CM, "Z98.1", "Arthrodesis status", f"Aftercare: {text}")
         return concept(ICD10CM, "Z98.890", "Other specified postprocedural states", f"Aftercare: {text}")
@@ -407,5 +411,3 @@ class _Made:
 
     def _name(self, one: Allowed) -> str:
         return exercise_name(self.knowledge, one.exercise)
-
-

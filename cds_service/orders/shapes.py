@@ -153,9 +153,9 @@ def service_request(
     *details* are orderDetail texts; R5 has no such element, so they become the patient-independent note there.
     """
     found: Resource = {"resourceType": "ServiceRequest", "id": id_, **meta(call, kind)}
-    found["extension"] = [
-        {"url": PERTAINS_TO_GOAL, "valueReference": one} for one in references(goals)
-    ] + [{"url": CPG_RATIONALE, "valueMarkdown": rationale}]
+    found["extension"] = [{"url": PERTAINS_TO_GOAL, "valueReference": one} for one in references(goals)] + [
+        {"url": CPG_RATIONALE, "valueMarkdown": rationale}
+    ]
     found["instantiatesCanonical"] = canonicals
     if based_on:
         found["basedOn"] = references([based_on])

@@ -495,7 +495,11 @@ def _tells(concept: Concept, measure: Measure) -> bool:
     keys = concept.keys
     if not measure.codes.isdisjoint(keys):
         return True
-    return bool(measure.words) and not any(system in ("loinc", "snomed") for system, _ in keys) and _is_worded(concept, measure)
+    return (
+        bool(measure.words)
+        and not any(system in ("loinc", "snomed") for system, _ in keys)
+        and _is_worded(concept, measure)
+    )
 
 
 def _words_of(raw: object) -> tuple[str, ...]:

@@ -114,7 +114,10 @@ def _goal_id(phase: str) -> str:
 
 
 def _phase_goal(phase: Phase) -> Resource:
-    return {"id": _goal_id(phase.id), "description": {"text": sentence(f"{say_weeks(phase.from_week, phase.to_week)}: {phase.goal}")}}
+    return {
+        "id": _goal_id(phase.id),
+        "description": {"text": sentence(f"{say_weeks(phase.from_week, phase.to_week)}: {phase.goal}")},
+    }
 
 
 def _target_goal(target: ActivityTarget) -> Resource:
@@ -135,7 +138,12 @@ def _target_goal(target: ActivityTarget) -> Resource:
 def _actions(shelf: Shelf, protocol: Protocol, targets: list[ActivityTarget]) -> list[Resource]:
     phases = [_phase(shelf, protocol, phase, targets) for phase in protocol.phases]
     gates = [_gate(shelf, protocol, index) for index in range(len(protocol.progression))]
-    groups = [_with_clearance(shelf, protocol), _never(shelf, protocol), _walking(shelf, protocol), _limits(shelf, protocol)]
+    groups = [
+        _with_clearance(shelf, protocol),
+        _never(shelf, protocol),
+        _walking(shelf, protocol),
+        _limits(shelf, protocol),
+    ]
     return [_anchor(shelf, protocol), *phases, *gates, *(group for group in groups if group["action"])]
 
 
@@ -251,7 +259,11 @@ def _never(shelf: Shelf, protocol: Protocol) -> Resource:
 def _walking(shelf: Shelf, protocol: Protocol) -> Resource:
     actions = []
     for number, target in enumerate((*protocol.walking, *shelf.knowledge.walking), start=1):
-        found: Resource = {"id": element_id("walking", str(number)), "title": "Walking", "description": sentence(target.say)}
+        found: Resource = {
+            "id": element_id("walking", str(number)),
+            "title": "Walking",
+            "description": sentence(target.say),
+        }
         found["documentation"] = shelf.documentation(target.mark, target.sources)
         if target.from_week is not None:
             found |= _span(target.from_week, target.to_week)

@@ -102,10 +102,10 @@ def _library(shelf: Shelf) -> Resource:
         level="structured",
         systems=("snomed", "cpt", "loinc", "icd10cm", "opcs4"),
     )
-    found["identifier"] = [
-        {"system": f"{shelf.base}/fhir/knowledge-sha256", "value": knowledge.content_hash}
-    ]
-    found["type"] = concept(coding("http://terminology.hl7.org/CodeSystem/library-type", "asset-collection", "Asset Collection"))
+    found["identifier"] = [{"system": f"{shelf.base}/fhir/knowledge-sha256", "value": knowledge.content_hash}]
+    found["type"] = concept(
+        coding("http://terminology.hl7.org/CodeSystem/library-type", "asset-collection", "Asset Collection")
+    )
     found |= authored(governance)
     parts = [protocol_url(shelf.base, one) for one in knowledge.protocols]
     parts += [rule_url(shelf.base, one.id) for one in knowledge.rules]
@@ -117,5 +117,7 @@ def _library(shelf: Shelf) -> Resource:
 
 def _whole(knowledge: Knowledge) -> Governance:
     """The governance of the whole: as unfinished as its least finished part."""
-    governed = [one.governance for one in (*knowledge.protocols.values(), *knowledge.rules)] + list(knowledge.tables.values())
+    governed = [one.governance for one in (*knowledge.protocols.values(), *knowledge.rules)] + list(
+        knowledge.tables.values()
+    )
     return min(governed, key=lambda one: (one.status is not Status.DRAFT, one.checked_on is not None))

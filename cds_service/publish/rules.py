@@ -142,7 +142,9 @@ def _looked_at(condition: Any) -> Iterator[Measure | Codelist]:
 
 def _measure_input(measure: Measure) -> Resource:
     codes = [coding(*official(system, code)) for system, code in sorted(measure.codes)]
-    return {"type": "Observation", "codeFilter": [{"path": "code", "code": codes}]} if codes else {"type": "Observation"}
+    return (
+        {"type": "Observation", "codeFilter": [{"path": "code", "code": codes}]} if codes else {"type": "Observation"}
+    )
 
 
 def _codelist_input(shelf: Shelf, codelist: Codelist) -> Resource:

@@ -66,13 +66,19 @@ def search(published: Published, kind: str, asked: Iterable[tuple[str, str]]) ->
             pages[parameter] = _number(parameter, value, faults)
         elif parameter in PARAMETERS and value:
             if modifier and (modifier not in _MODIFIERS or parameter not in _STRINGS):
-                faults.append(Fault(parameter, "has a modifier that is not offered", ", ".join(_MODIFIERS) + " for name and title"))
+                faults.append(
+                    Fault(
+                        parameter, "has a modifier that is not offered", ", ".join(_MODIFIERS) + " for name and title"
+                    )
+                )
             criteria.append(_Criterion(parameter, modifier, tuple(value.split(","))))
             understood.append((key, value))
     if faults:
         raise InputFaults(faults)
     found = [one for one in published.of_type(kind) if all(criterion.fits(one) for criterion in criteria)]
-    return _bundle(f"{published.base}/fhir", kind, found, understood, min(pages["_count"], LARGEST_PAGE), pages["_offset"])
+    return _bundle(
+        f"{published.base}/fhir", kind, found, understood, min(pages["_count"], LARGEST_PAGE), pages["_offset"]
+    )
 
 
 def _number(parameter: str, value: str, faults: list[Fault]) -> int:
@@ -106,9 +112,7 @@ def capability_statement(published: Published, service_version: str, on: date) -
     *on* is the day since which it stands so (the start of the service).
     """
     address = f"{published.base}/fhir"
-    parameters = [
-        {"name": name, "type": kind, "documentation": words} for name, (kind, words) in PARAMETERS.items()
-    ]
+    parameters = [{"name": name, "type": kind, "documentation": words} for name, (kind, words) in PARAMETERS.items()]
     return {
         "resourceType": "CapabilityStatement",
         "id": "spine-cds",

@@ -55,7 +55,9 @@ def operation_value_sets(shelf: Shelf, governance: Governance) -> Iterator[Resou
     ICD-10-PCS codes are read axis by axis and stand in no list.
     """
     for kind in sorted(shelf.knowledge.surgery.classes.values(), key=lambda one: one.rank):
-        facts = [one for one in shelf.knowledge.surgery.codes.values() if one.surgery_class == kind.id and one.is_operation]
+        facts = [
+            one for one in shelf.knowledge.surgery.codes.values() if one.surgery_class == kind.id and one.is_operation
+        ]
         if facts:
             members = [_Member(one.system, one.code, one.term, "IPS free set" in one.source) for one in facts]
             said = f"Procedure codes that this service reads as: {kind.term}. ICD-10-PCS codes are read axis by axis instead."

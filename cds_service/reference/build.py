@@ -35,7 +35,13 @@ def pages(knowledge: Knowledge) -> Iterator[tuple[str, str]]:
         cells = [(protocol, protocol.first_weeks[exercise.id]) for protocol in knowledge.protocols.values()]
         yield (
             f"exercises/{exercise.id}.html",
-            render("exercise.html.j2", root="../", exercise=exercise, cells=cells, rules=rules_that_take(knowledge, exercise)),
+            render(
+                "exercise.html.j2",
+                root="../",
+                exercise=exercise,
+                cells=cells,
+                rules=rules_that_take(knowledge, exercise),
+            ),
         )
     yield "rules.html", render("rules.html.j2", root="")
     yield "numbers.html", render("numbers.html.j2", root="")

@@ -356,4 +356,3 @@ def _durable_sqlite(connection, record) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
-

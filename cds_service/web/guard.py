@@ -18,8 +18,12 @@ from cds_service.errors import NotTrusted
 
 OPEN_ROUTES = frozenset(
     {
-        "operations.alive", "operations.ready", "operations.version", "operations.metrics",
-        "handout.sheet", "handout.style",
+        "operations.alive",
+        "operations.ready",
+        "operations.version",
+        "operations.metrics",
+        "handout.sheet",
+        "handout.style",
     }  # fmt: skip
 )
 """Routes that tell nothing of patients and callers; the proxy decides who reaches them. Pages add theirs by name."""

@@ -95,10 +95,13 @@ class _EntryShape(Schema):
 
     card = fields.String(required=True, validate=validate.Length(min=1, max=256))
     outcome = fields.String(
-        required=True, validate=validate.OneOf(("accepted", "overridden"), error="is unknown: expected accepted or overridden")
+        required=True,
+        validate=validate.OneOf(("accepted", "overridden"), error="is unknown: expected accepted or overridden"),
     )
     outcomeTimestamp = _Timestamp(required=True)
-    acceptedSuggestions = fields.List(fields.Nested(_SuggestionShape), allow_none=True, validate=validate.Length(max=100))
+    acceptedSuggestions = fields.List(
+        fields.Nested(_SuggestionShape), allow_none=True, validate=validate.Length(max=100)
+    )
     overrideReason = fields.Nested(_OverrideShape, allow_none=True)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
@@ -137,12 +140,12 @@ def read_feedback(body: bytes) -> Report:
 
 def _entries(content: Any, warnings: list[str]) -> list[Any]:
     if isinstance(content, list):
-        warnings.append("a bare array was read as feedback; send {\"feedback\": [...]}")
+        warnings.append('a bare array was read as feedback; send {"feedback": [...]}')
         entries = content
     elif isinstance(content, dict) and "feedback" in content:
         entries = content["feedback"]
     elif isinstance(content, dict) and "card" in content:
-        warnings.append("a single entry was read as feedback; send {\"feedback\": [...]}")
+        warnings.append('a single entry was read as feedback; send {"feedback": [...]}')
         entries = [content]
     else:
         raise CallFaults([Fault("feedback", "is required", "a list of entries")])

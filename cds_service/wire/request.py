@@ -166,9 +166,7 @@ def read_call(
     """
     faults: list[Fault] = []
     envelope, prefetch = _open(body, faults, check_depth)
-    values = {
-        name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET
-    }
+    values = {name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET}
     loaded = _load(_CALL_SHAPE, values, "", faults)
     service = _service_of(values.get("hook"), tuple(services), faults)
     context: Mapping[str, Any] = {}

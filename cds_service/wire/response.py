@@ -76,9 +76,7 @@ def discovery_body(offers: Iterable[Mapping[str, Any]]) -> bytes:
     return encode({"services": without_empties(list(offers))})
 
 
-def service_offer(
-    hook: Hook, prefetch: Mapping[str, str], usage: str, shared_id: str | None = None
-) -> dict[str, Any]:
+def service_offer(hook: Hook, prefetch: Mapping[str, str], usage: str, shared_id: str | None = None) -> dict[str, Any]:
     """One entry of the discovery answer (rules D2, D3)."""
     return {
         "id": shared_id or hook.id,

@@ -44,7 +44,9 @@ def test_a_ratio_that_fell_by_more_than_a_third_is_told() -> None:
 
 def test_bodies_are_the_same_in_every_run_and_of_the_stated_size() -> None:
     call = json.loads(call_body(10))
-    sizes = [len(json.dumps(one["resource"], separators=(",", ":"))) for one in call["prefetch"]["observations"]["entry"]]
+    sizes = [
+        len(json.dumps(one["resource"], separators=(",", ":"))) for one in call["prefetch"]["observations"]["entry"]
+    ]
 
     assert call["extension"] == {"org.spine-cds.on": ON.date().isoformat()}
     assert len(call["prefetch"]["procedures"]["entry"]) == 5 and len(sizes) == 10

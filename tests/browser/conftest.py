@@ -13,7 +13,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.live import FhirStore, example, running_service, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDE, NARROW = (1600, 1000), (360, 740)
 
 

@@ -44,7 +44,9 @@ def test_a_red_flag_stands_first_and_takes_the_list_away(page: Page, service: st
 
 
 def test_the_week_slider_moves_the_day_and_the_answer(workbench: Page) -> None:
-    workbench.locator("#week").evaluate("(slider) => { slider.value = 20; slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change')); }")
+    workbench.locator("#week").evaluate(
+        "(slider) => { slider.value = 20; slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change')); }"
+    )
 
     expect(workbench.locator(".card h3").last).to_contain_text("week 20")
     expect(workbench.locator("#on")).to_have_value("2026-08-19")
@@ -74,7 +76,9 @@ def test_overriding_with_a_reason_sends_feedback(workbench: Page) -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_can_be_asked(workbench: Page, hook: str) -> None:
-    with workbench.expect_response(lambda answer: "/cds-services/" in answer.url and answer.request.method == "POST") as answered:
+    with workbench.expect_response(
+        lambda answer: "/cds-services/" in answer.url and answer.request.method == "POST"
+    ) as answered:
         workbench.locator("#hook").select_option(hook)
         if hook == "patient-view":
             workbench.get_by_role("button", name="Ask the service").click()

@@ -75,7 +75,12 @@ def _patient(story: Mapping[str, Any]) -> dict[str, Any]:
 def _operation(told: Mapping[str, Any], on: date, name: str) -> dict[str, Any]:
     told = dict(told)
     code = _concept(told)
-    resource = {"resourceType": "Procedure", "id": told.pop("id", name), "status": told.pop("status", "completed"), "code": code}
+    resource = {
+        "resourceType": "Procedure",
+        "id": told.pop("id", name),
+        "status": told.pop("status", "completed"),
+        "code": code,
+    }
     if "when_text" in told:
         resource["performedString"] = told.pop("when_text")
     elif "period" in told:
@@ -123,12 +128,18 @@ def _condition(told: Mapping[str, Any], on: date, name: str) -> dict[str, Any]:
 
 def _observation(told: Mapping[str, Any] | str, on: date, name: str) -> dict[str, Any]:
     told = _spoken(told) if isinstance(told, str) else dict(told)
-    resource: dict[str, Any] = {"resourceType": "Observation", "id": told.pop("id", name), "status": told.pop("status", "final")}
+    resource: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": told.pop("id", name),
+        "status": told.pop("status", "final"),
+    }
     measure = next((key for key in told if key in MEASURES or key in IN_WORDS), None)
     if "finding" in told:
         resource["code"] = _words_or_code(told.pop("finding"))
         value = told.pop("value", True)
-        resource |= {"valueBoolean": value} if isinstance(value, bool) else {"valueCodeableConcept": _words_or_code(value)}
+        resource |= (
+            {"valueBoolean": value} if isinstance(value, bool) else {"valueCodeableConcept": _words_or_code(value)}
+        )
     elif measure is not None:
         said = told.pop(measure)
         resource["code"] = _measure_code(measure, told)

@@ -90,7 +90,9 @@ def _silent(told: Told, wanted: list[str]) -> Iterable[str]:
 
 def _unknown(told: Told, wanted: list[str]) -> Iterable[str]:
     found = {one["rule"] for one in told["unknown"]}
-    yield from (f"{rule} does not stand as unknown: {_quiet_because(told, rule)}" for rule in wanted if rule not in found)
+    yield from (
+        f"{rule} does not stand as unknown: {_quiet_because(told, rule)}" for rule in wanted if rule not in found
+    )
 
 
 def _not_unknown(told: Told, wanted: list[str]) -> Iterable[str]:

@@ -25,7 +25,9 @@ EXPECTATIONS = frozenset({
     "card_silent_on", "order", "only", "why", "limits", "restrictions_gone", "next_test", "instruction", "quiet",
     "date_taken", "unread", "gaps",
 })  # fmt: skip
-_STORY = frozenset({"story", "from", "on", "at", "patient", "expect", "variants", "missing", "incomplete", "days", "weeks", *DATA})
+_STORY = frozenset(
+    {"story", "from", "on", "at", "patient", "expect", "variants", "missing", "incomplete", "days", "weeks", *DATA}
+)
 
 
 class _Loader(yaml.SafeLoader):
@@ -67,7 +69,9 @@ def _of_file(path: Path) -> Iterator[Story]:
         place = f"{path.name}: {name}"
         unknown = set(told) - _STORY
         if not name or not told.get("from") or unknown:
-            raise StoryFault(f"{place}: a story needs 'story' and 'from'; not known: {', '.join(sorted(unknown)) or 'nothing'}")
+            raise StoryFault(
+                f"{place}: a story needs 'story' and 'from'; not known: {', '.join(sorted(unknown)) or 'nothing'}"
+            )
         variants = told.get("variants")
         if not variants:
             yield _story(f"{path.stem}: {name}", place, told, told.get("expect"))

@@ -144,7 +144,11 @@ class Ehr:
     def jwk(self) -> dict[str, str]:
         algorithm = jwt.get_algorithm_by_name("ES384")
         public = algorithm.to_jwk(self.key.public_key(), as_dict=True)
-        return {name: public[name] for name in ("kty", "crv", "x", "y")} | {"kid": "key-1", "alg": "ES384", "use": "sig"}
+        return {name: public[name] for name in ("kty", "crv", "x", "y")} | {
+            "kid": "key-1",
+            "alg": "ES384",
+            "use": "sig",
+        }
 
     def header(self, path: str, **changes: Any) -> dict[str, str]:
         """The Authorization header for a call of *path*; `...` leaves a claim out."""
@@ -195,12 +199,19 @@ def free_port() -> int:
 def serving(folder: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`spine-cds serve` in a process of its own; gives its base URL and the process."""
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPINE_CDS_", "PROMETHEUS_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SPINE_CDS_", "PROMETHEUS_"))
+    }
     environment |= {"SPINE_CDS_PORT": str(port), "SPINE_CDS_DATABASE_URL": f"sqlite:///{folder}/store.sqlite3"}
     environment |= {f"SPINE_CDS_{name}": value for name, value in settings.items()}
     log = (folder / "serve.log").open("w+", encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "cds_service.cli.main", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log, text=True
+        [sys.executable, "-m", "cds_service.cli.main", "serve"],
+        cwd=ROOT,
+        env=environment,
+        stdout=log,
+        stderr=log,
+        text=True,
     )
     try:
         base = f"http://127.0.0.1:{port}"
@@ -270,7 +281,9 @@ class FhirServer:
             return 403, {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}
         found = [one for one in self.resources if one["resourceType"] == kind]
         if wanted:
-            return next(((200, one) for one in found if one["id"] == wanted), (404, {"resourceType": "OperationOutcome"}))
+            return next(
+                ((200, one) for one in found if one["id"] == wanted), (404, {"resourceType": "OperationOutcome"})
+            )
         page = int(dict(parse_qsl(parts.query)).get("_page", 1))
         size = 2
         bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}

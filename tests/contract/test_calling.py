@@ -92,7 +92,9 @@ def test_c3_a_hook_the_service_is_not_listed_for_is_400_and_says_so(client: Flas
 
 
 @pytest.mark.rule("C3")
-@pytest.mark.parametrize("path", ["/cds-services/unknown", "/cds-services/unknown/feedback", "/nowhere", "/cds-services/a/b"])
+@pytest.mark.parametrize(
+    "path", ["/cds-services/unknown", "/cds-services/unknown/feedback", "/nowhere", "/cds-services/a/b"]
+)
 def test_c3_an_unknown_id_is_404(path: str, client: FlaskClient) -> None:
     answer = client.post(path, json=a_call())
 
@@ -110,7 +112,9 @@ def test_c3_an_unknown_id_is_404(path: str, client: FlaskClient) -> None:
         ("PATCH", "/alive", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_c3_a_wrong_method_is_405_and_names_the_right_ones(method: str, path: str, allowed: set, client: FlaskClient) -> None:
+def test_c3_a_wrong_method_is_405_and_names_the_right_ones(
+    method: str, path: str, allowed: set, client: FlaskClient
+) -> None:
     answer = client.open(path, method=method)
 
     assert answer.status_code == 405 and problems(answer)
@@ -137,13 +141,17 @@ def test_c3_a_wrong_content_type_is_415(path: str, headers: dict, client: FlaskC
 
 
 @pytest.mark.rule("C3")
-@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8"]
+)
 def test_c3_json_in_utf8_passes_however_it_is_spelled(kind: str, client: FlaskClient) -> None:
     assert client.post(PATIENT_VIEW, data=json.dumps(a_call()), content_type=kind).status_code == 200
 
 
 @pytest.mark.rule("C3")
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}{}", b'{"hook": NaN}', b"\x00", b"<html>"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}{}", b'{"hook": NaN}', b"\x00", b"<html>"]
+)
 def test_c3_malformed_json_is_400(body: bytes, client: FlaskClient) -> None:
     answer = client.post(PATIENT_VIEW, data=body, content_type="application/json")
 
@@ -183,7 +191,9 @@ def test_c3_no_error_repeats_what_was_sent(client: FlaskClient) -> None:
 @pytest.mark.parametrize("place", ["context", "extension", "prefetch"])
 @pytest.mark.parametrize("depth", [300, 5_000])
 def test_c3_a_json_bomb_is_refused_or_harmless(place: str, depth: int, client: FlaskClient) -> None:
-    body = json.dumps(a_call(extension={"a": 1})).replace(f'"{place}": {{', f'"{place}": {{"bomb": ' + "[" * depth + "]" * depth + ", ", 1)
+    body = json.dumps(a_call(extension={"a": 1})).replace(
+        f'"{place}": {{', f'"{place}": {{"bomb": ' + "[" * depth + "]" * depth + ", ", 1
+    )
 
     status = client.post(PATIENT_VIEW, data=body, content_type="application/json").status_code
 
@@ -220,7 +230,10 @@ FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "c
 @pytest.mark.rule("C4")
 @pytest.mark.parametrize(
     "failed",
-    [FAILED, {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": FAILED, "search": {"mode": "outcome"}}]}],
+    [
+        FAILED,
+        {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": FAILED, "search": {"mode": "outcome"}}]},
+    ],
     ids=["alone", "in a Bundle"],
 )
 def test_c4_an_operation_outcome_is_not_asked_again(failed: dict, client: FlaskClient, fhir_server) -> None:
@@ -236,7 +249,9 @@ def test_c4_an_operation_outcome_is_not_asked_again(failed: dict, client: FlaskC
 
 @pytest.mark.rule("C4")
 @pytest.mark.parametrize("wrong", ["<html>", 7, [], {}, {"resourceType": "Patient", "id": "x"}], ids=str)
-def test_c4_what_is_no_fhir_of_the_key_counts_as_missing_and_is_fetched(wrong: object, client: FlaskClient, fhir_server) -> None:
+def test_c4_what_is_no_fhir_of_the_key_counts_as_missing_and_is_fetched(
+    wrong: object, client: FlaskClient, fhir_server
+) -> None:
     server = fhir_server(WEEK_6[0])
     call = patient_call(*WEEK_6) | {"fhirServer": server.url}
     whole = summaries(client.post(PATIENT_VIEW, json=call))
@@ -372,7 +387,12 @@ def test_c7_a_bug_is_500_with_an_id_and_without_a_trace(make_service, monkeypatc
 
 @pytest.mark.rule("C7")
 def test_c7_every_error_carries_the_request_id_in_header_and_body(client: FlaskClient) -> None:
-    for answer in (client.get("/nowhere"), client.get(PATIENT_VIEW), client.post(PATIENT_VIEW), client.post(PATIENT_VIEW, json={})):
+    for answer in (
+        client.get("/nowhere"),
+        client.get(PATIENT_VIEW),
+        client.post(PATIENT_VIEW),
+        client.post(PATIENT_VIEW, json={}),
+    ):
         assert answer.json["id"] == answer.headers["X-Request-Id"]
         assert answer.headers["Cache-Control"] == "no-store"
 
@@ -381,7 +401,9 @@ def test_head_and_options_behave(client: FlaskClient) -> None:
     head, options = client.head("/cds-services"), client.options(PATIENT_VIEW)
 
     assert head.status_code == 200 and head.data == b""
-    assert options.status_code == 200 and {"POST", "OPTIONS"} == {one.strip() for one in options.headers["Allow"].split(",")}
+    assert options.status_code == 200 and {"POST", "OPTIONS"} == {
+        one.strip() for one in options.headers["Allow"].split(",")
+    }
 
 
 def test_the_day_may_be_chosen_in_development_only(client: FlaskClient, guarded, ehr) -> None:

@@ -26,7 +26,9 @@ def _patients() -> list[tuple[str, str]]:
 def cards(service) -> list[dict[str, Any]]:
     """Every card of every fixture patient, for opening the chart and for going home, and of every fixture call."""
     client = service.test_client()
-    calls = [patient_call(name, on, hook) for name, on in _patients() for hook in ("patient-view", "encounter-discharge")]
+    calls = [
+        patient_call(name, on, hook) for name, on in _patients() for hook in ("patient-view", "encounter-discharge")
+    ]
     calls += [read_json(path) for path in fixture_calls()]
     answers = [client.post(service_of(call), json=call) for call in calls]
     assert all(answer.status_code == 200 for answer in answers)
@@ -153,7 +155,9 @@ def test_a_repeated_call_gets_the_same_cards_with_the_same_ids(client: FlaskClie
     first = client.post(PATIENT_VIEW, json=call | {"hookInstance": str(uuid.uuid4())})
     second = client.post(PATIENT_VIEW, json=call | {"hookInstance": str(uuid.uuid4())})
 
-    assert first.json["cards"] and [one["uuid"] for one in first.json["cards"]] == [one["uuid"] for one in second.json["cards"]]
+    assert first.json["cards"] and [one["uuid"] for one in first.json["cards"]] == [
+        one["uuid"] for one in second.json["cards"]
+    ]
 
 
 def test_chart_text_never_becomes_markup(client: FlaskClient) -> None:

@@ -79,7 +79,11 @@ def _procedures() -> list[str]:
 
 
 def test_classify_answers_line_by_line_in_order() -> None:
-    lines = [*_procedures(), "", '{"resourceType": "Procedure", "status": "completed", "code": {"text": "Total knee replacement"}}']
+    lines = [
+        *_procedures(),
+        "",
+        '{"resourceType": "Procedure", "status": "completed", "code": {"text": "Total knee replacement"}}',
+    ]
 
     done = run("classify", "-", given="\n".join(lines))
 

@@ -21,7 +21,9 @@ HOOKS = {
     "appointment-book": "1.0",
 }
 TOKEN = re.compile(r"\{\{(.*?)\}\}")
-TOKEN_2_0 = re.compile(r"context\.(patientId|userId|encounterId)|user(Practitioner|PractitionerRole|Patient|RelatedPerson)Id")
+TOKEN_2_0 = re.compile(
+    r"context\.(patientId|userId|encounterId)|user(Practitioner|PractitionerRole|Patient|RelatedPerson)Id"
+)
 SEARCH = {
     "Patient": set(),
     "Procedure": {"patient", "_count"},
@@ -98,7 +100,9 @@ def test_d5_queries_stay_inside_the_widely_supported_subset(services: list[dict]
             kind = parts.path.partition("/")[0]
             names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
             assert set(names) <= SEARCH[kind], template
-            assert len(names) == len(set(names)), f"a parameter stands twice (the reference client merges them): {template}"
+            assert len(names) == len(set(names)), (
+                f"a parameter stands twice (the reference client merges them): {template}"
+            )
             assert ":" not in parts.query.replace("://", ""), f"a modifier: {template}"
             assert len(template) < 500
 

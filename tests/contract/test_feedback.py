@@ -43,7 +43,15 @@ def test_f1_accepted_and_overridden_entries_are_taken(client: FlaskClient) -> No
 
 @pytest.mark.rule("F1")
 @pytest.mark.parametrize(
-    "body", [{}, {"feedback": []}, {"feedback": [{}]}, {"feedback": [an_entry(outcome="x")]}, [], {"feedback": [an_entry(outcome="accepted")]}]
+    "body",
+    [
+        {},
+        {"feedback": []},
+        {"feedback": [{}]},
+        {"feedback": [an_entry(outcome="x")]},
+        [],
+        {"feedback": [an_entry(outcome="accepted")]},
+    ],
 )
 def test_f1_a_report_that_breaks_the_shape_is_400(body: object, client: FlaskClient) -> None:
     answer = client.post(FEEDBACK_PATH, json=body)
@@ -117,7 +125,9 @@ def test_a_card_is_traced_from_its_feedback_to_rules_and_knowledge_version(make_
 def test_free_text_and_foreign_codes_never_reach_the_store(make_service) -> None:
     app = make_service()
     canary = "Zebulon Canary"
-    entry = an_entry(overrideReason={"reason": {"code": canary, "system": canary, "display": canary}, "userComment": canary})
+    entry = an_entry(
+        overrideReason={"reason": {"code": canary, "system": canary, "display": canary}, "userComment": canary}
+    )
 
     app.test_client().post(FEEDBACK_PATH, json={"feedback": [entry], "extra": canary})
 

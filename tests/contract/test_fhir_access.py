@@ -11,7 +11,13 @@ from cds_service.store.tables import METADATA
 from tests.contract.conftest import PATIENT_VIEW, a_call, patient_call
 
 TOKEN = "s3cret-t0ken-of-the-call"
-AUTHORIZATION = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 300, "scope": "user/*.read", "subject": "x"}
+AUTHORIZATION = {
+    "access_token": TOKEN,
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "scope": "user/*.read",
+    "subject": "x",
+}
 
 
 @pytest.mark.rule("A1")

@@ -132,7 +132,10 @@ def test_explain_shows_how_a_draft_was_understood(client: FlaskClient) -> None:
 
     clashing, fitting = told["drafts"]
     assert [one["exercise"] for one in clashing["clashes"]] == ["elliptical", "upright_bike"]
-    assert "clashes" not in fitting and {"said": "sit-ups", "means": ["sit_up_crunch"], "forbidden": True} in fitting["named"]
+    assert (
+        "clashes" not in fitting
+        and {"said": "sit-ups", "means": ["sit_up_crunch"], "forbidden": True} in fitting["named"]
+    )
     booked = client.post("/explain", json=fixture("appointment-book-follow-up")).json
     assert booked["appointments"] == [] and booked["followUp"]["week"] == 6 and booked["followUp"]["checked"] is True
     home = client.post("/explain", json=fixture("encounter-discharge")).json
@@ -140,7 +143,9 @@ def test_explain_shows_how_a_draft_was_understood(client: FlaskClient) -> None:
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded calls of the reference sandbox are not on this machine")
-@pytest.mark.parametrize("name", ["order-select--post-service", "order-sign--post-service", "pama-order-select--post-service"])
+@pytest.mark.parametrize(
+    "name", ["order-select--post-service", "order-sign--post-service", "pama-order-select--post-service"]
+)
 def test_the_reference_clients_drafts_are_read_and_left_alone(name: str, client: FlaskClient) -> None:
     recorded = json.loads(json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))["body_text"])
     call = a_call(recorded["hook"])

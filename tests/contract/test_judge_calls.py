@@ -112,7 +112,9 @@ def a_call(patient: str, on: str, hook: str) -> dict[str, Any]:
 @pytest.mark.rule("B1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10")
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize(("patient", "on"), PATIENTS)
-def test_every_answer_about_every_example_patient_conforms(client: FlaskClient, patient: str, on: str, hook: str) -> None:
+def test_every_answer_about_every_example_patient_conforms(
+    client: FlaskClient, patient: str, on: str, hook: str
+) -> None:
     answer = ask(client, a_call(patient, on, hook))
 
     assert set(answer) == {"cards"}
@@ -134,9 +136,7 @@ def test_the_order_of_the_entries_changes_neither_cards_nor_ids(client: FlaskCli
     for bundle in turned["prefetch"].values():
         bundle.get("entry", []).reverse()
 
-    told = [
-        [(card["uuid"], card["summary"]) for card in ask(client, one)["cards"]] for one in (call, turned)
-    ]
+    told = [[(card["uuid"], card["summary"]) for card in ask(client, one)["cards"]] for one in (call, turned)]
     assert told[0] == told[1]
 
 

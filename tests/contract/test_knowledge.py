@@ -110,7 +110,9 @@ def test_what_the_client_holds_already_is_not_sent_again(client: FlaskClient) ->
         ("GET", "/fhir/PlanDefinition?name:missing=true", {}, 400),
     ],
 )
-def test_what_is_not_offered_is_refused_with_an_operation_outcome(method, path, headers, status, client: FlaskClient) -> None:
+def test_what_is_not_offered_is_refused_with_an_operation_outcome(
+    method, path, headers, status, client: FlaskClient
+) -> None:
     answer = client.open(path, method=method, headers=headers)
 
     assert (answer.status_code, answer.mimetype) == (status, FHIR_JSON)

@@ -46,7 +46,12 @@ def test_a_request_is_one_log_line_of_ids_counts_and_durations(make_service, cap
 def _values(node: object) -> set[str]:
     """Everything of a call that belongs to the patient: ids, names, numbers, dates, texts that are no plain words."""
     if isinstance(node, dict):
-        return {value for key, inner in node.items() if key not in ("resourceType", "system", "hook") for value in _values(inner)}
+        return {
+            value
+            for key, inner in node.items()
+            if key not in ("resourceType", "system", "hook")
+            for value in _values(inner)
+        }
     if isinstance(node, list):
         return {value for inner in node for value in _values(inner)}
     return {str(node)} if isinstance(node, str) and len(node) >= 8 and re.search(r"\d|[A-Z].* [A-Z]", node) else set()

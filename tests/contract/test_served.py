@@ -20,7 +20,9 @@ from tests.contract.conftest import FIXTURES, PATIENT_VIEW, ROOT, a_call, free_p
 
 
 def a_report() -> dict:
-    return {"feedback": [{"card": str(uuid.uuid4()), "outcome": "overridden", "outcomeTimestamp": "2026-05-20T12:00:00Z"}]}
+    return {
+        "feedback": [{"card": str(uuid.uuid4()), "outcome": "overridden", "outcomeTimestamp": "2026-05-20T12:00:00Z"}]
+    }
 
 
 def test_serve_says_what_to_try_and_it_works(tmp_path: Path) -> None:
@@ -42,7 +44,9 @@ def test_numbers_of_all_processes_meet(tmp_path: Path) -> None:
         counts = set()
         for _ in range(6):
             text = requests.get(f"{base}/metrics", timeout=10).text
-            counts |= {line for line in text.splitlines() if 'route="services.call",status="200"' in line and "_total" in line}
+            counts |= {
+                line for line in text.splitlines() if 'route="services.call",status="200"' in line and "_total" in line
+            }
 
     assert len(counts) == 1 and counts.pop().endswith(" 12.0")
 
@@ -76,7 +80,9 @@ def test_killed_workers_lose_no_acknowledged_feedback(tmp_path: Path) -> None:
         repeats = [
             requests.post(
                 f"{base}{PATIENT_VIEW}/feedback",
-                json={"feedback": [{"card": card, "outcome": "overridden", "outcomeTimestamp": "2026-05-20T12:00:00Z"}]},
+                json={
+                    "feedback": [{"card": card, "outcome": "overridden", "outcomeTimestamp": "2026-05-20T12:00:00Z"}]
+                },
                 timeout=10,
             ).json()["repeated"]
             for card in acknowledged[:50] + acknowledged[-50:]
@@ -210,7 +216,12 @@ def test_serve_refuses_broken_settings_and_names_them_all(tmp_path: Path) -> Non
     environment = os.environ | {"SPINE_CDS_PORT": "x", "SPINE_CDS_HOST": "0.0.0.0", "SPINE_CDS_NONSENSE": "1"}
 
     done = subprocess.run(
-        [sys.executable, "-m", "cds_service.cli.main", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "cds_service.cli.main", "serve"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
     assert done.returncode == 5
@@ -221,11 +232,18 @@ def test_serve_refuses_broken_knowledge_and_names_the_file(tmp_path: Path) -> No
     environment = os.environ | {"SPINE_CDS_CARDS": str(tmp_path), "SPINE_CDS_PORT": str(free_port())}
 
     done = subprocess.run(
-        [sys.executable, "-m", "cds_service.cli.main", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "cds_service.cli.main", "serve"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
     assert done.returncode == 4 and ".yaml" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_fixtures_are_where_the_page_looks(running: str) -> None:
-    assert requests.get(f"{running}/workbench/fixtures/index.json", timeout=10).json() == read_json(FIXTURES / "index.json")
+    assert requests.get(f"{running}/workbench/fixtures/index.json", timeout=10).json() == read_json(
+        FIXTURES / "index.json"
+    )

@@ -27,7 +27,9 @@ def call(app: Flask, headers: dict[str, str] | None, path: str = PATIENT_VIEW):
     ("method", "path", "body"),
     [("GET", "/cds-services", None), ("POST", PATIENT_VIEW, a_call()), ("POST", PATIENT_VIEW + "/feedback", FEEDBACK)],
 )
-def test_j1_every_call_needs_a_token_discovery_and_feedback_included(method, path, body, guarded: Flask, ehr: Ehr) -> None:
+def test_j1_every_call_needs_a_token_discovery_and_feedback_included(
+    method, path, body, guarded: Flask, ehr: Ehr
+) -> None:
     client = guarded.test_client()
 
     without = client.open(path, method=method, json=body)
@@ -84,14 +86,20 @@ def test_j3_the_audience_is_the_url_called(audience: object, guarded: Flask, ehr
 
 
 @pytest.mark.rule("J3")
-@pytest.mark.parametrize("audience", [BASE, BASE + "/cds-services/other", "https://other.example.org" + PATIENT_VIEW, "", []])
+@pytest.mark.parametrize(
+    "audience", [BASE, BASE + "/cds-services/other", "https://other.example.org" + PATIENT_VIEW, "", []]
+)
 def test_j3_another_audience_is_refused(audience: object, guarded: Flask, ehr: Ehr) -> None:
     assert call(guarded, ehr.header(PATIENT_VIEW, aud=audience)).status_code == 401
 
 
 @pytest.mark.rule("J4")
-@pytest.mark.parametrize(("algorithm", "key"), [("none", None), ("HS256", "k" * 48), ("HS384", "k" * 48), ("HS512", "k" * 64)])
-def test_j4_unsigned_and_symmetric_tokens_are_refused(algorithm: str, key: str | None, guarded: Flask, ehr: Ehr) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "key"), [("none", None), ("HS256", "k" * 48), ("HS384", "k" * 48), ("HS512", "k" * 64)]
+)
+def test_j4_unsigned_and_symmetric_tokens_are_refused(
+    algorithm: str, key: str | None, guarded: Flask, ehr: Ehr
+) -> None:
     assert call(guarded, ehr.header(PATIENT_VIEW, alg=algorithm, key=key)).status_code == 401
 
 
@@ -127,7 +135,9 @@ def test_j6_a_token_is_taken_once(guarded: Flask, ehr: Ehr) -> None:
 
 
 @pytest.mark.rule("J6")
-def test_j6_a_token_is_taken_once_by_all_processes_together(make_service, tenants_file: Path, ehr: Ehr, tmp_path: Path) -> None:
+def test_j6_a_token_is_taken_once_by_all_processes_together(
+    make_service, tenants_file: Path, ehr: Ehr, tmp_path: Path
+) -> None:
     shared = {"database_url": f"sqlite:///{tmp_path / 'shared.sqlite3'}", "mode": "production", "tenants": tenants_file}
     one, other = (make_service(public_url=BASE, card_secret="s" * 40, **shared) for _ in range(2))
     headers = ehr.header(PATIENT_VIEW)
@@ -176,7 +186,14 @@ def test_j7_a_preflight_needs_no_token_and_allows_authorization(path: str, guard
 @pytest.mark.rule("J7")
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example.org", "null", "https://ehr.example.org.evil.org", "http://ehr.example.org", "https://EHR.example.org", "http://localhost:3000"],
+    [
+        "https://evil.example.org",
+        "null",
+        "https://ehr.example.org.evil.org",
+        "http://ehr.example.org",
+        "https://EHR.example.org",
+        "http://localhost:3000",
+    ],
 )
 def test_j7_other_origins_get_no_leave_in_production(origin: str, guarded: Flask) -> None:
     client = guarded.test_client()
@@ -218,7 +235,9 @@ def test_j7_in_development_a_public_page_may_reach_this_machine(service: Flask, 
     assert "Access-Control-Allow-Private-Network" not in production.headers
 
 
-def test_a_tenant_that_calls_too_often_is_429_with_retry_after(make_service, tenants_file: Path, ehr: Ehr, tmp_path: Path) -> None:
+def test_a_tenant_that_calls_too_often_is_429_with_retry_after(
+    make_service, tenants_file: Path, ehr: Ehr, tmp_path: Path
+) -> None:
     content = json.loads(tenants_file.read_text())
     content["tenants"][0] |= {"calls_per_second": "0.5", "burst": "2"}
     file = tmp_path / "tenants.yaml"
@@ -242,13 +261,20 @@ def _recordings(kind: str) -> list[Path]:
 class TestReferenceSandbox:
     """Every recorded request of the reference client, sent again to the service as it runs in development."""
 
-    HOOKS = {"patient-view": PATIENT_VIEW, "order-select": "/cds-services/spine-rehab-order-select", "order-sign": "/cds-services/spine-rehab-order-sign"}
+    HOOKS = {
+        "patient-view": PATIENT_VIEW,
+        "order-select": "/cds-services/spine-rehab-order-select",
+        "order-sign": "/cds-services/spine-rehab-order-sign",
+    }
 
     @pytest.mark.parametrize("path", _recordings("post-service"), ids=lambda path: path.stem)
     def test_its_calls_are_answered(self, path: Path, service: Flask) -> None:
         body = json.loads(path.read_text())["body_text"]
         answer = service.test_client().post(
-            self.HOOKS[json.loads(body)["hook"]], data=body, content_type="application/json", headers={"Origin": "http://127.0.0.1:9101"}
+            self.HOOKS[json.loads(body)["hook"]],
+            data=body,
+            content_type="application/json",
+            headers={"Origin": "http://127.0.0.1:9101"},
         )
 
         # It prefetched for other services: without procedures, and with its FHIR server gone, 412 names the key.

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.xdist_group("docs")
 
 def test_every_line_that_a_start_prints_works(tmp_path: Path) -> None:
     with running_service(tmp_path) as base_url:
-        printed = dict(re.findall(r"^(discovery|try it|page|sandbox) +(.+)$", (tmp_path / "service.log").read_text(), re.MULTILINE))
+        printed = dict(
+            re.findall(r"^(discovery|try it|page|sandbox) +(.+)$", (tmp_path / "service.log").read_text(), re.MULTILINE)
+        )
         discovered = requests.get(printed["discovery"], headers={"Origin": "https://sandbox.cds-hooks.org"}, timeout=10)
         tried = subprocess.run(["bash", "-c", printed["try it"]], cwd=ROOT, capture_output=True, text=True, timeout=30)
         page = requests.get(printed["page"], timeout=10)

@@ -25,7 +25,13 @@ def tracer() -> ModuleType:
 
 
 def test_numbers_are_read_in_one_spelling(tracer: ModuleType) -> None:
-    assert tracer.numbers("lift 4.50 kg, 2x10, T-score -2.5, E04, L4-L5, 1,402 patients") == ["4.5", "2", "10", "2.5", "1402"]
+    assert tracer.numbers("lift 4.50 kg, 2x10, T-score -2.5, E04, L4-L5, 1,402 patients") == [
+        "4.5",
+        "2",
+        "10",
+        "2.5",
+        "1402",
+    ]
 
 
 @pytest.mark.skipif(not (DOSSIER / "dossier.md").exists(), reason="the clinical dossier is not on this machine")

@@ -12,10 +12,27 @@ PACKAGE = Path(__file__).parents[2] / "cds_service"
 # A room may import only rooms of a lower floor, or itself. Longest matching name wins.
 FLOORS: dict[str, int] = {
     "errors": 0,
-    "patient": 1, "hooks": 1, "metrics": 1, "version": 1, "yaml_text": 1, "tracing": 1, "audit": 1,
-    "knowledge": 2, "intake": 2, "wire": 2, "security": 2, "settings": 2, "store": 2,
+    "patient": 1,
+    "hooks": 1,
+    "metrics": 1,
+    "version": 1,
+    "yaml_text": 1,
+    "tracing": 1,
+    "audit": 1,
+    "knowledge": 2,
+    "intake": 2,
+    "wire": 2,
+    "security": 2,
+    "settings": 2,
+    "store": 2,
     "clinical": 3,
-    "cards": 4, "orders": 4, "handout": 4, "publish": 4, "reference": 4, "explain": 4, "picture": 4,
+    "cards": 4,
+    "orders": 4,
+    "handout": 4,
+    "publish": 4,
+    "reference": 4,
+    "explain": 4,
+    "picture": 4,
     "respond": 5,
     "web": 6,
     "app": 7,
@@ -23,7 +40,12 @@ FLOORS: dict[str, int] = {
 }
 # Same-floor neighbours that never import each other are the default; these pairs are the stated exceptions.
 # explain uses the short names of orders/words.py, so that card, order and trace call a thing alike.
-NEIGHBOURS: set[tuple[str, str]] = {("cards", "orders"), ("explain", "cards"), ("explain", "orders"), ("picture", "orders")}
+NEIGHBOURS: set[tuple[str, str]] = {
+    ("cards", "orders"),
+    ("explain", "cards"),
+    ("explain", "orders"),
+    ("picture", "orders"),
+}
 
 # Library -> rooms that may import it (prefix match on the module path inside the package).
 LIBRARIES: dict[str, tuple[str, ...]] = {

@@ -71,7 +71,9 @@ def test_each_table_is_answered_for_in_knowledge_yaml(file: Path, knowledge: Kno
 def test_no_file_holds_code_or_markup() -> None:
     for file in YAML_FILES:
         lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
-        assert not re.search(r"</?(p|b|i|br|a|div|span|script)\b|\{\{|lambda |^import |: !", "\n".join(lines)), _name(file)
+        assert not re.search(r"</?(p|b|i|br|a|div|span|script)\b|\{\{|lambda |^import |: !", "\n".join(lines)), _name(
+            file
+        )
 
 
 def test_every_source_is_used_or_says_what_it_is_for(knowledge: Knowledge) -> None:

@@ -65,6 +65,10 @@ def test_medplum_finds_nothing_wrong_with_what_we_publish() -> None:
 @needs_medplum
 def test_medplum_finds_what_is_wrong() -> None:
     (goal, *_) = _created("pa")
-    broken = [{**goal, "subject": "Patient/1"}, {**goal, "colour": "red"}, {k: v for k, v in goal.items() if k != "lifecycleStatus"}]
+    broken = [
+        {**goal, "subject": "Patient/1"},
+        {**goal, "colour": "red"},
+        {k: v for k, v in goal.items() if k != "lifecycleStatus"},
+    ]
 
     assert all(_issues(broken))

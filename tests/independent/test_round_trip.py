@@ -70,13 +70,18 @@ class FhirServer:
             kind, id_ = resource["resourceType"], resource["id"]
             if action["type"] == "create":
                 del resource["id"]
-                entries.append({"fullUrl": f"urn:uuid:{id_}", "request": {"method": "POST", "url": kind}, "resource": resource})
+                entries.append(
+                    {"fullUrl": f"urn:uuid:{id_}", "request": {"method": "POST", "url": kind}, "resource": resource}
+                )
             else:
                 entries.append({"request": {"method": "PUT", "url": f"{kind}/{id_}"}, "resource": resource})
         answer = self.send("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
         statuses = [one["response"]["status"] for one in answer["entry"]]
         assert all(status[:1] == "2" for status in statuses), answer
-        return [self.send("GET", one["response"]["location"].split("/fhir/")[-1].removeprefix("/")) for one in answer["entry"]]
+        return [
+            self.send("GET", one["response"]["location"].split("/fhir/")[-1].removeprefix("/"))
+            for one in answer["entry"]
+        ]
 
 
 class Ehr:
@@ -233,7 +238,9 @@ def test_an_accepted_hold_puts_the_running_order_on_hold_and_asks_once(hospital,
 
 
 @needs_medplum
-def test_the_canonicals_of_an_accepted_order_are_read_from_the_service_that_offered_it(hospital, fhir: FhirServer) -> None:
+def test_the_canonicals_of_an_accepted_order_are_read_from_the_service_that_offered_it(
+    hospital, fhir: FhirServer
+) -> None:
     ehr, patient, on = hospital("pa"), fhir.load("acdf_week_9"), DAYS["acdf_week_9"]
     suggestion = _suggestions(ehr.cards(patient, on))[0]
 
@@ -247,7 +254,9 @@ def test_the_canonicals_of_an_accepted_order_are_read_from_the_service_that_offe
 
 
 @needs_medplum
-def test_the_published_knowledge_is_taken_whole_by_another_server_and_found_there_by_its_canonicals(fhir: FhirServer) -> None:
+def test_the_published_knowledge_is_taken_whole_by_another_server_and_found_there_by_its_canonicals(
+    fhir: FhirServer,
+) -> None:
     published = publish(knowledge(), BASE)
 
     answer = fhir.send("POST", "", published.bundle())

@@ -70,7 +70,14 @@ def test_call_knows_the_hooks_with_an_encounter(service: str, fhir: str, hook: s
 
 def test_call_sends_drafts_for_the_order_hooks(service: str, fhir: str, tmp_path: Path) -> None:
     drafts = tmp_path / "drafts.json"
-    draft = {"resourceType": "ServiceRequest", "id": "d", "status": "draft", "intent": "order", "subject": {"reference": f"Patient/{PATIENT}"}, "code": {"text": "Sit-ups"}}
+    draft = {
+        "resourceType": "ServiceRequest",
+        "id": "d",
+        "status": "draft",
+        "intent": "order",
+        "subject": {"reference": f"Patient/{PATIENT}"},
+        "code": {"text": "Sit-ups"},
+    }
     drafts.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": draft}]}))
 
     assert call(service, fhir, "--hook", "order-select", "--drafts", str(drafts)).exit_code == 0
@@ -153,11 +160,27 @@ class _Careless(BaseHTTPRequestHandler):
     """A service as they are seen in the field: crashes, HTML, nulls, no refusal of anything."""
 
     def do_GET(self) -> None:
-        body = {"services": [{"id": "a b", "hook": "patient-view", "title": None, "prefetch": {"x": "Observation?_include=y&date=a&date=b&z={{today()}}"}}]}
+        body = {
+            "services": [
+                {
+                    "id": "a b",
+                    "hook": "patient-view",
+                    "title": None,
+                    "prefetch": {"x": "Observation?_include=y&date=a&date=b&z={{today()}}"},
+                }
+            ]
+        }
         self._say(200, json.dumps(body).encode())
 
     def do_POST(self) -> None:
-        card = {"summary": "x" * 200, "indicator": "hard-stop", "detail": "<b>x</b>", "suggestions": [{"label": "", "actions": [{"type": "delete", "resource": {}}]}], "links": [{"label": "l", "url": "/relative", "type": "absolute", "appContext": "c"}], "overrideReasons": [{"code": "c"}]}
+        card = {
+            "summary": "x" * 200,
+            "indicator": "hard-stop",
+            "detail": "<b>x</b>",
+            "suggestions": [{"label": "", "actions": [{"type": "delete", "resource": {}}]}],
+            "links": [{"label": "l", "url": "/relative", "type": "absolute", "appContext": "c"}],
+            "overrideReasons": [{"code": "c"}],
+        }
         self._say(200, json.dumps({"cards": [card]}).encode())
 
     def _say(self, status: int, body: bytes) -> None:

@@ -62,4 +62,6 @@ def test_each_break_of_a_rule_is_found(profile: str, damage, says: str) -> None:
 
 
 def test_an_unknown_profile_is_a_fault() -> None:
-    assert profile_faults({"id": "1", "meta": {"profile": ["https://x"]}}) == ["https://x: no such profile is known here"]
+    assert profile_faults({"id": "1", "meta": {"profile": ["https://x"]}}) == [
+        "https://x: no such profile is known here"
+    ]

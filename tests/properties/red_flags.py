@@ -24,7 +24,9 @@ class RedFlag:
 
 
 def _condition(rule: str, system: str, code: str, display: str | None = None) -> RedFlag:
-    return RedFlag(f"{rule} {display or code}", lambda patient: patient.has(system, code, display, days_ago=0), code, rule)
+    return RedFlag(
+        f"{rule} {display or code}", lambda patient: patient.has(system, code, display, days_ago=0), code, rule
+    )
 
 
 def _words(rule: str, words: str) -> RedFlag:

@@ -33,5 +33,10 @@ def test_a_first_week_that_lets_more_through_never_passes_freely():
 def test_a_first_week_that_lets_no_more_through_passes_freely_unless_it_opens_clearance():
     for before, after in product(_CELLS, repeat=2):
         opens_clearance = before.permission is Permission.NEVER and after.permission is Permission.CLEARANCE
-        if _allows(after) <= _allows(before) and not opens_clearance and before.week is not None and after.week is not None:
+        if (
+            _allows(after) <= _allows(before)
+            and not opens_clearance
+            and before.week is not None
+            and after.week is not None
+        ):
             assert of_first_weeks(before, after) in _PASSES_FREELY, f"{before} -> {after}"

@@ -87,7 +87,9 @@ def test_the_lists_obey_their_alerts(operations, flags):
 @given(_operations, _flags, st.data())
 def test_a_lost_fact_lifts_only_the_alerts_that_rested_on_it(operations, flags, data):
     patient = _patient(operations, flags)
-    facts = [("observations", one) for one in patient.observations] + [("conditions", one) for one in patient.conditions]
+    facts = [("observations", one) for one in patient.observations] + [
+        ("conditions", one) for one in patient.conditions
+    ]
     if not facts:
         return
     kind, lost = data.draw(st.sampled_from(facts))

@@ -104,7 +104,9 @@ def test_an_effect_takes_away_what_it_names(surgery_type: str):
         for week in TURNS:
             advice = _flagged(flag, surgery_type, week)
             if advice.effect is Effect.STOP_ALL:
-                assert not shown(advice) and not advice.programme and not advice.clearance, f"{flag.name} in week {week}"
+                assert not shown(advice) and not advice.programme and not advice.clearance, (
+                    f"{flag.name} in week {week}"
+                )
             if advice.effect is Effect.BASELINE_ONLY:
                 assert shown(advice) <= UNIVERSAL, f"{flag.name} in week {week}"
             removed = {tag for alert in advice.alerts for tag in alert.removes}
@@ -120,7 +122,9 @@ def test_every_alert_says_its_rule_its_reason_and_its_facts(surgery_type: str):
             for alert in _flagged(flag, surgery_type, week).alerts:
                 assert alert.rule in rules and alert.because and alert.say and alert.do, f"{flag.name} in week {week}"
                 rule = rules[alert.rule]
-                needs = rule.applies.needs.union(*(grade.when.needs for grade in rule.grades if grade.id == alert.grade))
+                needs = rule.applies.needs.union(
+                    *(grade.when.needs for grade in rule.grades if grade.id == alert.grade)
+                )
                 of_the_person = needs <= {"patient", "procedures"}
                 assert alert.evidence or of_the_person, f"{alert.rule}: {flag.name} in week {week}"
 

@@ -61,9 +61,7 @@ def _goes_beside(fact: SurgicalFact, knowledge: SurgeryKnowledge) -> bool:
     return any(fact.system == name and first <= fact.code <= last for name, first, last in knowledge.beside)
 
 
-def _facts_of_codes(
-    procedure: Procedure, knowledge: SurgeryKnowledge
-) -> tuple[list[SurgicalFact], list[SurgicalFact]]:
+def _facts_of_codes(procedure: Procedure, knowledge: SurgeryKnowledge) -> tuple[list[SurgicalFact], list[SurgicalFact]]:
     """Give what the codes say, and apart what codes of unknown systems would say if their shape is right."""
     sure: list[SurgicalFact] = []
     unsure: list[SurgicalFact] = []
@@ -137,7 +135,10 @@ def _read_words(
         assertion=assertion,
         basis=Basis.TEXT,
         basis_detail=detail,
-        because=(*(f"words: {phrases(one)}" for one in titles if one.phrases), "no code tells: a guess for display only"),
+        because=(
+            *(f"words: {phrases(one)}" for one in titles if one.phrases),
+            "no code tells: a guess for display only",
+        ),
         alternatives=tuple(one for one in alternatives if one != guess),
         evidence=_evidence(procedure),
         side=best.side,
@@ -185,7 +186,9 @@ def _look_up(key: CodeKey, knowledge: SurgeryKnowledge) -> SurgicalFact | None:
             return found
     for name, first, last in knowledge.families:
         if system == name and first <= code <= last and len(code) == len(first):
-            return _bare(system, code, YES, f"{code} stands among the spine operations of {system}, its meaning is not known")
+            return _bare(
+                system, code, YES, f"{code} stands among the spine operations of {system}, its meaning is not known"
+            )
     if system in _SPEAKING_SYSTEMS and code:
         return _bare(system, code, NO, f"{code} is no spine code of {system}")
     return None

@@ -91,7 +91,9 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     planned: list[SetAside] = []
     ignored: list[SetAside] = []
     companions: list[tuple[Procedure, tuple[SurgicalFact, ...]]] = []
-    procedures = sorted(record.procedures or (), key=lambda one: one.reference)  # the answer hangs on no order of sending
+    procedures = sorted(
+        record.procedures or (), key=lambda one: one.reference
+    )  # the answer hangs on no order of sending
     for procedure in procedures:
         reading = read_procedure(procedure, knowledge.surgery)
         aside = _set_aside(procedure, reading, on)
@@ -123,14 +125,18 @@ def _set_aside(procedure: Procedure, reading: Reading, on: date) -> SetAside | N
         return SetAside(procedure.reference, "DQ02", f"status {procedure.status}", reading)
     text_only = reading.basis is Basis.TEXT
     if text_only and reading.assertion is Assertion.NEGATED:
-        return SetAside(procedure.reference, "DQ02", "the text says that it was not done, or not on this patient", reading)
+        return SetAside(
+            procedure.reference, "DQ02", "the text says that it was not done, or not on this patient", reading
+        )
     if procedure.status in ("preparation", "on-hold"):
         return SetAside(procedure.reference, "DQ01", f"status {procedure.status}: planned, not done", reading)
     if text_only and reading.assertion is Assertion.PLANNED:
         return SetAside(procedure.reference, "DQ01", "the text says that it is planned", reading)
     when = procedure.performed
     if when is not None and when.earliest is not None and when.earliest > on:
-        return SetAside(procedure.reference, "DQ01", f"dated {when.as_recorded}, after {on}: planned, not done", reading)
+        return SetAside(
+            procedure.reference, "DQ01", f"dated {when.as_recorded}, after {on}: planned, not done", reading
+        )
     return None
 
 
@@ -312,7 +318,9 @@ def _join(earlier: _Session, later: _Session, staged: bool, knowledge: Knowledge
     session.staged = staged or earlier.staged or later.staged
     if staged:
         session.day = later.day
-        session.notes.append(f"staged fusion: stages of {earlier.day} and {later.day} are one operation, dated at the last")
+        session.notes.append(
+            f"staged fusion: stages of {earlier.day} and {later.day} are one operation, dated at the last"
+        )
     else:
         session.notes.append(f"entries of {earlier.day} and {later.day} are one operation")
     return session
@@ -423,7 +431,9 @@ def _give_way(earlier: _Session, later: _Session, knowledge: Knowledge) -> bool:
     subsumed = classes[later.surgery_class].subsumes
     same = earlier.surgery_class == later.surgery_class and earlier.surgery_type == later.surgery_type
     if same or subsumed is None or earlier.surgery_class in subsumed:
-        later.notes.append(f"the operation of {earlier.day} at the same place is followed by this one: the latest date counts")
+        later.notes.append(
+            f"the operation of {earlier.day} at the same place is followed by this one: the latest date counts"
+        )
         later.extra_evidence = (*later.extra_evidence, *_evidence(earlier))
         return True
     earlier.notes.append(f"operated on again at the same place on {later.day}: counted from that day")
@@ -445,7 +455,9 @@ def _set_old_apart(sessions: list[_Session], knowledge: Knowledge, on: date) -> 
         return True
     for one in old:
         one.blocks_only = True
-        one.notes.append(f"older than {knowledge.settings['old_operation_weeks']} weeks: what it forbids for good still holds")
+        one.notes.append(
+            f"older than {knowledge.settings['old_operation_weeks']} weeks: what it forbids for good still holds"
+        )
     return False
 
 
@@ -479,10 +491,14 @@ def _operation(session: _Session, on: date) -> Operation:
         revision=session.revision,
         staged=session.staged,
         basis=_basis(session),
-        because=tuple(dict.fromkeys([*(why for one in readings for why in one.because), *found.because, *session.notes])),
+        because=tuple(
+            dict.fromkeys([*(why for one in readings for why in one.because), *found.because, *session.notes])
+        ),
         evidence=(*_evidence(session), *session.extra_evidence),
         procedures=tuple(dict.fromkeys(part.procedure.reference for part in session.parts)),
-        alternatives=tuple(dict.fromkeys((*found.alternatives, *(one for part in readings for one in part.alternatives)))),
+        alternatives=tuple(
+            dict.fromkeys((*found.alternatives, *(one for part in readings for one in part.alternatives)))
+        ),
         conflicts=tuple(dict.fromkeys((*found.conflicts, *(one for part in readings for one in part.conflicts)))),
         text_type=session.text_type,
         permanent_blocks_only=session.blocks_only,
@@ -516,7 +532,9 @@ def _doubts(
             guess = f"; the words suggest {session.text_type}" if session.text_type else ""
             yield _doubt("DQ05", f"the operation is told by words only, no code{guess}", evidence, knowledge)
         elif session.surgery_type == UNKNOWN_SPINE:
-            why = session.found.conflicts or tuple(session.notes[-1:]) or ("the codes tell no type that has a protocol",)
+            why = (
+                session.found.conflicts or tuple(session.notes[-1:]) or ("the codes tell no type that has a protocol",)
+            )
             yield _doubt("DQ04", "; ".join(why), evidence, knowledge)
         if session.day is None:
             yield _doubt("DQ06", "the operation has no date", evidence, knowledge)

@@ -172,7 +172,9 @@ def _fusion(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], no
         return True
     if spoken and speaking and spoken[0] not in speaking:
         if None not in told:
-            notes.conflicts.append(f"the text speaks of a fusion ({spoken[0].say}), the code does not: read as a fusion")
+            notes.conflicts.append(
+                f"the text speaks of a fusion ({spoken[0].say}), the code does not: read as a fusion"
+            )
         return True
     return None if None in told or not told else False
 
@@ -200,9 +202,7 @@ def _top_class(
     return top
 
 
-def _region(
-    speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], top: str, notes: _Notes
-) -> str | None:
+def _region(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], top: str, notes: _Notes) -> str | None:
     chief = [fact.region for fact in speaking if _class(fact) == top or (top == "fusion" and fact.fusion)]
     told = [region for region in chief if region] or [fact.region for fact in speaking if fact.region]
     far = _far_apart(told)
@@ -216,7 +216,9 @@ def _region(
             return union_of(spoken)
         if origin in _TITLES and spoken and not any(regions_touch(one, other) for one in told for other in spoken):
             notes.place_in_doubt = True
-            notes.conflicts.append(f"code and {origin} name different regions ({told[0]} and {spoken[0]}): read as not known")
+            notes.conflicts.append(
+                f"code and {origin} name different regions ({told[0]} and {spoken[0]}): read as not known"
+            )
     return union_of(told)
 
 

@@ -17,7 +17,15 @@ from cds_service.knowledge.model import Effect, Severity
 from cds_service.orders.call import CallFacts, Link
 from cds_service.patient.finding import Evidence
 from tests.advice_maker import (
-    AT, a_call, a_plan, an_advice, an_alert, knowledge, nothing_to_say, osteoporosis, some_unknown,
+    AT,
+    a_call,
+    a_plan,
+    an_advice,
+    an_alert,
+    knowledge,
+    nothing_to_say,
+    osteoporosis,
+    some_unknown,
 )  # fmt: skip
 
 PROTOCOLS = sorted(knowledge().protocols)
@@ -32,7 +40,9 @@ STATES = {
     "fall risk and pain": (FALL_RISK, PAIN),
     "many": (an_alert(), an_alert("RF08", Severity.CRITICAL), FALL_RISK, PAIN, osteoporosis()),
 }
-DATELESS = DataQuality("DQ06", Severity.WARNING, "the operation has no date", (Evidence("Procedure/p-1", "Lumbar fusion"),))
+DATELESS = DataQuality(
+    "DQ06", Severity.WARNING, "the operation has no date", (Evidence("Procedure/p-1", "Lumbar fusion"),)
+)
 TEXT_ONLY = DataQuality("DQ05", Severity.WARNING, "the operation is known from text only")
 
 
@@ -116,7 +126,11 @@ def test_many_facts_are_counted_not_listed() -> None:
 
 
 def test_several_alerts_share_one_card_worst_first() -> None:
-    made = cards(an_advice(alerts=(FALL_RISK, an_alert("RF08", Severity.WARNING, Effect.BASELINE_ONLY, title="Wound"), an_alert())))
+    made = cards(
+        an_advice(
+            alerts=(FALL_RISK, an_alert("RF08", Severity.WARNING, Effect.BASELINE_ONLY, title="Wound"), an_alert())
+        )
+    )
 
     assert [one.kind for one in made] == ["red-flag"]
     assert made[0].rules == ("RF10", "RF08", "RF40")
@@ -165,7 +179,10 @@ def test_agree_first_is_the_heading_and_only_referral_or_consultation_are_offere
 
     assert card.detail.startswith("**To agree with the surgeon first: ")
     assert "to agree with the surgeon first" in card.summary
-    assert [one.label for one in card.suggestions] == ["Refer to physiotherapy", "Ask the surgeon to agree the programme"]
+    assert [one.label for one in card.suggestions] == [
+        "Refer to physiotherapy",
+        "Ask the surgeon to agree the programme",
+    ]
 
 
 def test_two_operations_show_each_with_its_own_week() -> None:
@@ -190,7 +207,10 @@ def test_a_shifted_ladder_says_which_week_is_counted() -> None:
 def test_a_doubtful_operation_is_to_be_confirmed_with_its_alternatives() -> None:
     (card,) = cards(an_advice(basis=Basis.CONFLICTING, alternatives=("LUM_DISC",), because=("two codes disagree",)))
 
-    assert "**Operation to confirm:** two codes disagree; could also be lumbar discectomy or microdiscectomy." in card.detail
+    assert (
+        "**Operation to confirm:** two codes disagree; could also be lumbar discectomy or microdiscectomy."
+        in card.detail
+    )
 
 
 def test_a_missing_date_gives_only_the_gap_card_and_says_what_to_record() -> None:

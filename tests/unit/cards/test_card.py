@@ -75,7 +75,10 @@ def test_a_suggestion_has_a_label_and_an_action(values: tuple) -> None:
 
 
 def test_json_has_the_names_of_cds_hooks_and_nothing_empty() -> None:
-    smart, plain = Link("App", "https://a.example", "smart", "week=7"), Link("Why", "https://b.example", "absolute", "x")
+    smart, plain = (
+        Link("App", "https://a.example", "smart", "week=7"),
+        Link("Why", "https://b.example", "absolute", "x"),
+    )
 
     told = replace(CARD, links=(smart, plain)).as_json()
 
@@ -90,7 +93,13 @@ def test_json_has_the_names_of_cds_hooks_and_nothing_empty() -> None:
 
 def test_a_bare_card_sends_only_what_it_has() -> None:
     bare = replace(
-        CARD, suggestions=(), links=(), selection_behavior=None, override_reasons=(), extension={}, source=CardSource("a", TOPIC)
+        CARD,
+        suggestions=(),
+        links=(),
+        selection_behavior=None,
+        override_reasons=(),
+        extension={},
+        source=CardSource("a", TOPIC),
     )
 
     assert set(bare.as_json()) == {"uuid", "summary", "indicator", "detail", "source"}

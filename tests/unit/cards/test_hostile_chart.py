@@ -44,14 +44,22 @@ def _poisoned(story: str, attack: str) -> bytes:
     return json.dumps(poison(bundle)).encode()
 
 
-@pytest.mark.parametrize("story", ["cauda_equina", "osteoporosis_fusion", "text_only", "no_date", "already_ordered", "tumour"])
+@pytest.mark.parametrize(
+    "story", ["cauda_equina", "osteoporosis_fusion", "text_only", "no_date", "already_ordered", "tumour"]
+)
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 def test_no_text_of_a_chart_becomes_markup(story: str, attack: str) -> None:
     index = json.loads((FIXTURES.parent / "index.json").read_text())["patients"]
     on = date.fromisoformat(next(one["on"] for one in index if one["id"] == story))
     record = read_bundle(_poisoned(story, attack))
     call = CallFacts(
-        "patient-view", "p", datetime.combine(on, time(12), UTC), BASE, b"s", user="Practitioner/1", orders=record.orders
+        "patient-view",
+        "p",
+        datetime.combine(on, time(12), UTC),
+        BASE,
+        b"s",
+        user="Practitioner/1",
+        orders=record.orders,
     )
 
     cards = build_cards(advise(record, knowledge(), on), knowledge(), call)

@@ -50,7 +50,8 @@ def test_what_is_shown_is_printable_and_has_no_tag(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["https://evil.example/x", "HTTP://evil.example", "www.evil.example", "me@evil.example", "javascript:alert(1)"]
+    "address",
+    ["https://evil.example/x", "HTTP://evil.example", "www.evil.example", "me@evil.example", "javascript:alert(1)"],
 )
 def test_a_client_that_looks_for_addresses_in_the_finished_text_finds_none(address: str) -> None:
     linkify = MarkdownIt("gfm-like", {"html": False}) if _has_linkify() else GFM

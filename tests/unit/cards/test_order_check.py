@@ -40,11 +40,19 @@ def an_order(text: str, id_: str = "d1", **changes: Any) -> dict[str, Any]:
 
 def an_appointment(text: str, **changes: Any) -> dict[str, Any]:
     day = f"{(TODAY + timedelta(days=2)).isoformat()}T09:00:00Z"
-    found = {"resourceType": "Appointment", "id": "a1", "status": "proposed", "serviceType": [{"text": text}], "start": day}
+    found = {
+        "resourceType": "Appointment",
+        "id": "a1",
+        "status": "proposed",
+        "serviceType": [{"text": text}],
+        "start": day,
+    }
     return found | {"end": day, "participant": [{"actor": SUBJECT, "status": "needs-action"}]} | changes
 
 
-def drafted(patient: PatientBuilder, *orders: dict[str, Any], advice: Advice | None = None, **call: Any) -> tuple[Card, ...]:
+def drafted(
+    patient: PatientBuilder, *orders: dict[str, Any], advice: Advice | None = None, **call: Any
+) -> tuple[Card, ...]:
     advice = advice or patient.advice()
     read = read_drafts({"entry": [{"resource": one} for one in orders]}, patient_id="p").orders
     judged = judge_drafts(read, advice, lambda day: patient.moved_to(day).advice(), knowledge())
@@ -126,7 +134,10 @@ def test_a_code_of_the_clashing_exercise_goes_and_a_code_of_the_stand_in_comes()
 
 
 def test_a_concept_keeps_what_does_not_clash() -> None:
-    code = {"coding": [*EXERCISE["coding"], "odd", {"code": 7}, {"code": "229595009", "system": "http://snomed.info/sct"}], "text": "elliptical"}
+    code = {
+        "coding": [*EXERCISE["coding"], "odd", {"code": 7}, {"code": "229595009", "system": "http://snomed.info/sct"}],
+        "text": "elliptical",
+    }
     (card,) = drafted(fusion(3), an_order("", code=code))
 
     kept = action(card, "Change to what fits now").resource["code"]
@@ -148,7 +159,12 @@ def test_an_order_that_runs_already_is_put_on_hold_and_not_deleted() -> None:
 
 
 def test_several_drafts_make_one_card_with_one_choice_for_all() -> None:
-    device = {"resourceType": "DeviceRequest", "id": "d2", "status": "draft", "codeCodeableConcept": {"text": "Elliptical trainer"}}
+    device = {
+        "resourceType": "DeviceRequest",
+        "id": "d2",
+        "status": "draft",
+        "codeCodeableConcept": {"text": "Elliptical trainer"},
+    }
     (card,) = drafted(fusion(3), an_order("Golf"), device, an_order("Walking", "d3"))
 
     assert labels(card) == ["Change to what fits now", "Remove these orders"]
@@ -216,11 +232,15 @@ def test_the_surgeons_instruction_in_the_chart_stands_first() -> None:
     patient = fusion(3)
     advice = patient.advice()
     told = (Evidence("ServiceRequest/s", "instruction", value="may use the elliptical", date="2026-05-01"),)
-    given_advice = type(advice)(**{name: getattr(advice, name) for name in advice.__slots__} | {"surgeon_instructions": told})
+    given_advice = type(advice)(
+        **{name: getattr(advice, name) for name in advice.__slots__} | {"surgeon_instructions": told}
+    )
 
     (card,) = drafted(patient, an_order("elliptical"), advice=given_advice)
 
-    assert card.detail.startswith("**The surgeon's instruction in the chart comes first:** instruction may use the elliptical")
+    assert card.detail.startswith(
+        "**The surgeon's instruction in the chart comes first:** instruction may use the elliptical"
+    )
 
 
 def test_a_long_order_is_cut_and_says_so() -> None:
@@ -252,7 +272,19 @@ def test_our_own_programme_never_clashes_with_itself() -> None:
     assert drafted(patient, *ours) == ()
 
 
-SAID = ("sit-ups", "jogging", "golf", "elliptical", "stationary bike", "swimming", "cat-camel", "leg press", "walking", "plank", "knee to chest")
+SAID = (
+    "sit-ups",
+    "jogging",
+    "golf",
+    "elliptical",
+    "stationary bike",
+    "swimming",
+    "cat-camel",
+    "leg press",
+    "walking",
+    "plank",
+    "knee to chest",
+)
 
 
 @settings(max_examples=50, deadline=None)
@@ -266,7 +298,9 @@ def test_a_changed_draft_fits(kind: str, weeks: int, said: list[str], osteoporos
     patient = a_patient().after(kind, weeks=weeks)
     patient = patient.has("icd10cm", "M81.0") if osteoporosis else patient
 
-    for card in drafted(patient, an_order("Home exercise: " + ", ".join(said), code={**EXERCISE, "text": ", ".join(said)})):
+    for card in drafted(
+        patient, an_order("Home exercise: " + ", ".join(said), code={**EXERCISE, "text": ", ".join(said)})
+    ):
         for one in card.suggestions:
             if one.label == "Change to what fits now":
                 again = [each.resource for each in one.actions if each.resource is not None]
@@ -297,7 +331,9 @@ def test_a_booked_appointment_is_cancelled_and_not_deleted() -> None:
 
 
 def test_several_appointments_share_one_card() -> None:
-    (card,) = booked(fusion(3), an_appointment("Physiotherapy"), an_appointment("Golf", id="a2"), an_appointment("sit-ups", id="a3"))
+    (card,) = booked(
+        fusion(3), an_appointment("Physiotherapy"), an_appointment("Golf", id="a2"), an_appointment("sit-ups", id="a3")
+    )
 
     assert labels(card) == ["Ask for later dates", "Give these appointments up"]
     assert [one.type_ for one in card.suggestions[0].actions] == ["update", "update", "delete"]
@@ -328,13 +364,28 @@ def test_the_discharge_card_holds_programme_limits_signs_and_follow_up() -> None
     (card,) = home(fusion(0))
 
     gate = (TODAY + timedelta(weeks=6)).isoformat()
-    assert card.kind == "going-home" and card.summary.startswith("Going home after lumbar fusion (1 level), week 0; home")
-    for said in ("| Exercise | Dose |", "Limits this week", "call an ambulance if", "(RF01)", "call us the same day", gate):
+    assert card.kind == "going-home" and card.summary.startswith(
+        "Going home after lumbar fusion (1 level), week 0; home"
+    )
+    for said in (
+        "| Exercise | Dose |",
+        "Limits this week",
+        "call an ambulance if",
+        "(RF01)",
+        "call us the same day",
+        gate,
+    ):
         assert said in card.detail
     assert "whether it is booked could not be checked" in card.detail
     assert labels(card)[0] == "Order this programme and request the follow-up"
-    assert {one.action_type if hasattr(one, "action_type") else one.type_ for one in card.suggestions[0].actions} == {"create"}
-    assert card.extension[EXTENSION_KEY]["tell"][0] == {"sign": "bladder_bowel", "rules": ["RF01"], "sources": ["R01", "R02"]}
+    assert {one.action_type if hasattr(one, "action_type") else one.type_ for one in card.suggestions[0].actions} == {
+        "create"
+    }
+    assert card.extension[EXTENSION_KEY]["tell"][0] == {
+        "sign": "bladder_bowel",
+        "rules": ["RF01"],
+        "sources": ["R01", "R02"],
+    }
 
 
 def test_a_known_follow_up_is_named_and_not_offered() -> None:

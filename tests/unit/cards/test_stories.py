@@ -19,7 +19,11 @@ from tests.profiles.checker import profile_faults
 FIXTURES = Path(__file__).parents[3] / "fhir_fixtures"
 INDEX = {one["id"]: one for one in json.loads((FIXTURES / "index.json").read_text())["patients"]}
 
-PROGRAMME, BOTH, REFER = "Order this programme", "Order this programme and refer to physiotherapy", "Refer to physiotherapy"
+PROGRAMME, BOTH, REFER = (
+    "Order this programme",
+    "Order this programme and refer to physiotherapy",
+    "Refer to physiotherapy",
+)
 CONSULT, FOLLOW_UP = "Ask the surgeon to agree the programme", "Request the follow-up at the phase gate"
 
 # story -> for each card: indicator, what its text must hold, what it must not hold, the suggestions.

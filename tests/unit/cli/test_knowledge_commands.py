@@ -74,8 +74,9 @@ def test_check_shows_what_an_overlay_does_differently(tmp_path: Path) -> None:
     result = run(check, CARDS, "--overlay", tmp_path, "--on", "2026-06-01")
 
     assert "laid over it: Example Hospital" in result.output
-    assert "stricter: Operation that joins bones of the low back: first week of Bridge: from week 8, ours is from week 6" in (
-        result.output
+    assert (
+        "stricter: Operation that joins bones of the low back: first week of Bridge: from week 8, ours is from week 6"
+        in (result.output)
     )
     assert "(approved by Dr A. Example: own series)" in result.output
 
@@ -115,7 +116,9 @@ def test_simulate_prints_what_changes_from_week_to_week() -> None:
 
 
 def test_simulate_tells_what_is_gone_and_by_how_much_the_ladder_is_shifted() -> None:
-    result = run(simulate_weeks, "--surgery", "LUM_FUS", "--weeks", "10", "--with", "three_or_four_levels", "--cards", CARDS)
+    result = run(
+        simulate_weeks, "--surgery", "LUM_FUS", "--weeks", "10", "--with", "three_or_four_levels", "--cards", CARDS
+    )
 
     assert "week 10 (P2, counts as week 6)" in result.output
 

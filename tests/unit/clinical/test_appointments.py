@@ -118,7 +118,9 @@ def test_after_an_unknown_operation_no_start_is_claimed() -> None:
 
 
 def test_pool_and_gym_have_the_weeks_of_their_exercises() -> None:
-    assert clashes(fusion(21), an_appointment("Hydrotherapy")) == [("MATRIX", "water_walking", TODAY + timedelta(days=35))]
+    assert clashes(fusion(21), an_appointment("Hydrotherapy")) == [
+        ("MATRIX", "water_walking", TODAY + timedelta(days=35))
+    ]
     assert clashes(fusion(70), an_appointment("Gym")) == [("MATRIX", "gym_resistance", TODAY + timedelta(days=14))]
     assert clashes(fusion(70), an_appointment("Gym", days=20)) == []
 
@@ -141,7 +143,9 @@ def test_no_operation_no_word() -> None:
 
 def test_where_an_operation_may_hide_the_appointment_is_told_but_does_not_clash() -> None:
     advice = a_patient().advice()
-    hiding = type(advice)(**{name: getattr(advice, name) for name in advice.__slots__} | {"may_hide_an_operation": True})
+    hiding = type(advice)(
+        **{name: getattr(advice, name) for name in advice.__slots__} | {"may_hide_an_operation": True}
+    )
 
     (one,) = judge_bookings(read(an_appointment("Gym")), hiding, lambda day: hiding, knowledge())
 
@@ -198,7 +202,9 @@ def test_a_follow_up_is_known_by_what_it_is_and_when(resource: dict, known: bool
 
 def test_a_follow_up_of_the_chart_counts_as_one_being_booked() -> None:
     assert due(fusion(35), appointments=read(an_appointment("Follow-up"))).known.reference == "Appointment/a1"
-    assert due(fusion(35), orders=read({"resourceType": "ServiceRequest", "id": "s", "code": {"text": "surgeon"}})).known
+    assert due(
+        fusion(35), orders=read({"resourceType": "ServiceRequest", "id": "s", "code": {"text": "surgeon"}})
+    ).known
 
 
 @pytest.mark.parametrize("gap", [{"appointments": None}, {"orders": None}])

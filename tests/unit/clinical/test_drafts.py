@@ -18,11 +18,19 @@ from cds_service.knowledge.signed import signed_only
 from cds_service.orders.words import exercise_name, short_exercise_name
 from tests.builders import TODAY, PatientBuilder, a_patient, knowledge
 
-EXERCISE_THERAPY = {"coding": [{"system": "http://snomed.info/sct", "code": "229065009", "display": "Exercise therapy"}]}
+EXERCISE_THERAPY = {
+    "coding": [{"system": "http://snomed.info/sct", "code": "229065009", "display": "Exercise therapy"}]
+}
 
 
 def an_order(text: str | None = None, kind: str = "ServiceRequest", **changes: Any) -> dict[str, Any]:
-    order = {"resourceType": kind, "id": "d1", "status": "draft", "intent": "order", "subject": {"reference": "Patient/p"}}
+    order = {
+        "resourceType": kind,
+        "id": "d1",
+        "status": "draft",
+        "intent": "order",
+        "subject": {"reference": "Patient/p"},
+    }
     if text is not None:
         order["title" if kind == "CarePlan" else "code"] = text if kind == "CarePlan" else {"text": text}
     return order | changes
@@ -90,7 +98,9 @@ def test_what_the_text_forbids_is_not_ordered(text: str) -> None:
     assert all(one.forbidden for one in read_mentions(text, knowledge().exercise_words) if "walking" not in one.said)
 
 
-@pytest.mark.parametrize("text", ["no pain, sit-ups daily", "do not rush. Sit-ups daily", "no walking aid needed now: sit-ups"])
+@pytest.mark.parametrize(
+    "text", ["no pain, sit-ups daily", "do not rush. Sit-ups daily", "no walking aid needed now: sit-ups"]
+)
 def test_a_no_for_something_else_forbids_nothing(text: str) -> None:
     (found,) = [one for one in read_mentions(text, knowledge().exercise_words) if "sit_up_crunch" in one.entry.means]
 
@@ -141,7 +151,9 @@ def test_of_a_word_with_two_meanings_the_stricter_counts_and_the_other_is_offere
 
 
 def test_surgeons_clearance_is_named_and_never_given() -> None:
-    assert clashes(a_patient().after("SCS", weeks=40), an_order("contact sport")) == [("contact_sport", "clearance", "MATRIX")]
+    assert clashes(a_patient().after("SCS", weeks=40), an_order("contact sport")) == [
+        ("contact_sport", "clearance", "MATRIX")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +164,10 @@ def test_surgeons_clearance_is_named_and_never_given() -> None:
         (an_order("Physiotherapy: cat-camel"), False),
         (an_order("Physiotherapy: cat-camel, home exercises"), True),
         (an_order("Physiotherapy: cat-camel", performer={"reference": "Patient/p"}), True),
-        (an_order("Physiotherapy: cat-camel", performer=[{"reference": "Practitioner/x"}, {"display": "nobody"}]), False),
+        (
+            an_order("Physiotherapy: cat-camel", performer=[{"reference": "Practitioner/x"}, {"display": "nobody"}]),
+            False,
+        ),
         (an_order("cat-camel under supervision"), False),
         (an_order("cat-camel", kind="DeviceRequest", codeCodeableConcept={"text": "cat-camel"}), True),
     ],
@@ -193,7 +208,9 @@ def test_an_old_operation_forbids_only_what_it_forbids_for_good() -> None:
 # ---- alerts -------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("order", [an_order("sit-ups"), an_order("Physiotherapy"), an_order(code=EXERCISE_THERAPY), an_order("walking")])
+@pytest.mark.parametrize(
+    "order", [an_order("sit-ups"), an_order("Physiotherapy"), an_order(code=EXERCISE_THERAPY), an_order("walking")]
+)
 def test_under_stop_all_every_order_for_training_clashes_once_and_nothing_is_offered(order: dict) -> None:
     ((clash,),) = [one.clashes for one in judged(feverish(), order)]
 
@@ -301,13 +318,17 @@ def test_no_spine_operation_means_no_word() -> None:
 def test_only_what_was_picked_is_looked_at() -> None:
     drafts = read_drafts({"entry": [{"resource": an_order("sit-ups")}, {"resource": an_order("golf", id="d2")}]}).orders
 
-    assert [one.reference for one in selected(drafts, ("ServiceRequest/d2", "ServiceRequest/gone"))] == ["ServiceRequest/d2"]
+    assert [one.reference for one in selected(drafts, ("ServiceRequest/d2", "ServiceRequest/gone"))] == [
+        "ServiceRequest/d2"
+    ]
     assert selected(drafts, ()) == ()
 
 
 # ---- the promise ------------------------------------------------------------------------------------------------------------------
 
-WORDS = sorted({one.name.split(" (")[0] for one in knowledge().exercises.values()} | {"gym", "bike", "pool", "golf", "running"})
+WORDS = sorted(
+    {one.name.split(" (")[0] for one in knowledge().exercises.values()} | {"gym", "bike", "pool", "golf", "running"}
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -362,5 +383,8 @@ def test_without_order_content_codes_of_orders_say_nothing() -> None:
 
     assert read_wanted(order, knowledge().exercise_words, None).kinds == {"exercise"}
     (order,) = read_drafts({"entry": [{"resource": an_order(code={"coding": EXERCISE_THERAPY["coding"][:1]})}]}).orders
-    bare = replace(order, code=tuple(replace(one, codings=tuple(replace(c, display=None) for c in one.codings)) for one in order.code))
+    bare = replace(
+        order,
+        code=tuple(replace(one, codings=tuple(replace(c, display=None) for c in one.codings)) for one in order.code),
+    )
     assert read_wanted(bare, knowledge().exercise_words, None).kinds == frozenset()

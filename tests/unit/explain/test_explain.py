@@ -11,7 +11,16 @@ from cds_service.clinical.advice import DataQuality, Modifier, Trace
 from cds_service.explain import explain, explain_text
 from cds_service.knowledge.model import Effect, Severity
 from cds_service.patient.finding import Evidence
-from tests.advice_maker import a_call, a_plan, an_advice, an_alert, knowledge, nothing_to_say, osteoporosis, some_unknown
+from tests.advice_maker import (
+    a_call,
+    a_plan,
+    an_advice,
+    an_alert,
+    knowledge,
+    nothing_to_say,
+    osteoporosis,
+    some_unknown,
+)
 
 CONTRACT = {
     "on", "knowledgeVersion", "operations", "effect", "exercises", "supervised", "withheld", "alerts", "unknown",
@@ -121,7 +130,9 @@ def test_doubt_about_the_operation_is_told() -> None:
 
 
 def test_silent_rules_refusals_and_cautions_are_told() -> None:
-    advice = an_advice("THX_FUS", 10, trace=(Trace("RF01", "not met", "no such finding"),), alerts=(an_alert(sources=()),))
+    advice = an_advice(
+        "THX_FUS", 10, trace=(Trace("RF01", "not met", "no such finding"),), alerts=(an_alert(sources=()),)
+    )
 
     text = explain_text(advice, knowledge())
 
@@ -145,7 +156,9 @@ def test_no_operation_is_said_in_words() -> None:
 def test_an_unverified_source_is_marked_as_such() -> None:
     unverified = next(key for key, source in knowledge().sources.items() if not source.citable)
 
-    text = explain_text(an_advice(alerts=(an_alert(effect=Effect.INFO, severity=Severity.INFO, sources=(unverified,)),)), knowledge())
+    text = explain_text(
+        an_advice(alerts=(an_alert(effect=Effect.INFO, severity=Severity.INFO, sources=(unverified,)),)), knowledge()
+    )
 
     assert f"source: {unverified}" in text
     assert "(not verified)" in text

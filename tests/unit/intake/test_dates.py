@@ -81,7 +81,18 @@ def test_moments_across_a_change_of_clocks_keep_their_instant() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-02-30", "2026-13", "2026-00-10", "0000", "0000-01-01", "12/03/2026", "last spring", "", "2026-3-1", "26-03-01"]
+    [
+        "2026-02-30",
+        "2026-13",
+        "2026-00-10",
+        "0000",
+        "0000-01-01",
+        "12/03/2026",
+        "last spring",
+        "",
+        "2026-3-1",
+        "26-03-01",
+    ]
     + ["2026-03-01junk", "2026-W09-7T10:00:00Z", "2026-02-30T10:00:00Z", "２０２６", "99999", "2026-", "-2026-03-01"],
 )
 def test_an_impossible_date_keeps_its_words_and_has_no_bounds(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import gzip
 import json
@@ -74,7 +75,9 @@ def test_cookies_of_one_call_do_not_travel_to_the_next(client: FhirClient, ehr: 
     assert all("Cookie" not in one.headers for one in ehr.seen)
 
 
-def test_the_environment_names_no_proxy_for_us(client: FhirClient, ehr: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_no_proxy_for_us(
+    client: FhirClient, ehr: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     ehr.gives("X", BUNDLE)
 
@@ -177,7 +180,9 @@ def test_a_server_that_is_not_there_is_told(client: FhirClient) -> None:
     assert raised.value.retry_may_help
 
 
-def test_a_server_that_accepts_and_says_nothing_costs_no_more_than_the_time_left(client: FhirClient, ehr: Server) -> None:
+def test_a_server_that_accepts_and_says_nothing_costs_no_more_than_the_time_left(
+    client: FhirClient, ehr: Server
+) -> None:
     ehr.does("X", lambda handler: ehr.gone.wait(5))
 
     began = time.monotonic()
@@ -233,7 +238,9 @@ def test_threads_that_hang_are_bounded_and_further_reads_told(guard: LoopbackGua
     assert "too many earlier reads" in dict(found.gaps)["medications"]
 
 
-def test_a_machine_without_threads_left_is_told(client: FhirClient, ehr: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_threads_left_is_told(
+    client: FhirClient, ehr: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -318,7 +325,10 @@ def test_what_is_no_http_is_told(client: FhirClient, ehr: Server) -> None:
         (b"<html>Please sign in</html>", "a web page instead of FHIR"),
         (b'"text"', "a text instead of FHIR"),
         (b"null", "null"),
-        (b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"security"}]}', "OperationOutcome (security)"),
+        (
+            b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"security"}]}',
+            "OperationOutcome (security)",
+        ),
         (b'{"resourceType":"OperationOutcome"}', "OperationOutcome (unspecified)"),
         (b'{"resourceType":"Encounter"}', "another type than Condition"),
         (b"{", "no JSON"),
@@ -399,10 +409,8 @@ def test_the_breaker_hears_only_of_failures_of_the_host(
     ehr.gives("X", BUNDLE, status=status)
     server = FhirClient(guard, breaker=breaker).at(ehr.base)
 
-    try:
+    with contextlib.suppress(FhirReadFailed):
         server.read(server.url_of("X"), "X search", time.monotonic() + 1)
-    except FhirReadFailed:
-        pass
 
     assert [word for word, _ in breaker.told] == [told]
 

@@ -18,7 +18,10 @@ from tests.unit.intake.conftest import Handler, LoopbackGuard, Server
 
 CONTEXT = {"patientId": "p1", "userId": "Practitioner/d1"}
 PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1960-01-01"}
-OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden", "diagnostics": "secret"}]}
+OUTCOME = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "error", "code": "forbidden", "diagnostics": "secret"}],
+}
 
 
 def a_procedure(number: int = 1, **more: object) -> dict:
@@ -70,7 +73,9 @@ def test_templates_keep_to_the_2_0_dialect_and_name_no_parameter_twice() -> None
 
 
 def test_observations_are_asked_by_category_newest_first() -> None:
-    template = offered({"observations"}, Templates(observation_categories=("vital-signs", "laboratory")))["observations"]
+    template = offered({"observations"}, Templates(observation_categories=("vital-signs", "laboratory")))[
+        "observations"
+    ]
 
     assert template == (
         "Observation?patient={{context.patientId}}&category=vital-signs,laboratory&_sort=-date&_count=200"
@@ -148,7 +153,10 @@ def test_a_null_patient_is_told(client: FhirClient, ehr: Server) -> None:
 @pytest.mark.parametrize("outcome", [OUTCOME, a_search(OUTCOME)])
 def test_an_operation_outcome_is_not_repeated(outcome: dict, client: FhirClient, ehr: Server) -> None:
     found = gathered(
-        {"patient": PATIENT, "procedures": b"null", "observations": outcome}, client, ehr, needs={"procedures", "observations"}
+        {"patient": PATIENT, "procedures": b"null", "observations": outcome},
+        client,
+        ehr,
+        needs={"procedures", "observations"},
     )
 
     assert ehr.seen == []
@@ -247,9 +255,7 @@ def test_an_absent_useful_key_is_a_gap_and_never_a_refusal() -> None:
 def test_only_what_is_missing_is_read_with_the_token(client: FhirClient, ehr: Server) -> None:
     ehr.gives("Condition", a_search({"resourceType": "Condition", "id": "c", "code": {"text": "x"}}))
 
-    found = gathered(
-        {"patient": PATIENT, "procedures": b"null"}, client, ehr, needs={"procedures", "conditions"}
-    )
+    found = gathered({"patient": PATIENT, "procedures": b"null"}, client, ehr, needs={"procedures", "conditions"})
 
     (seen,) = ehr.seen
     assert seen.path == "/fhir/Condition?patient=p1&_count=200"
@@ -338,7 +344,13 @@ def test_pages_of_a_fetched_bundle_are_followed_also_by_relative_links(client: F
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:1/fhir/x", "https://evil.example/x", "//evil.example/x", "http://u:p@127.0.0.1/x", "http://[bad"],
+    [
+        "http://127.0.0.1:1/fhir/x",
+        "https://evil.example/x",
+        "//evil.example/x",
+        "http://u:p@127.0.0.1/x",
+        "http://[bad",
+    ],
 )
 def test_a_next_link_to_another_origin_is_refused_and_told(url: str, client: FhirClient, ehr: Server) -> None:
     supplied = a_search(a_procedure(), link=next_link(url))
@@ -424,7 +436,9 @@ def test_a_bundle_inside_a_bundle_is_opened(client: FhirClient, ehr: Server) -> 
 
 
 def test_reports_hold_no_patient_data(client: FhirClient, ehr: Server) -> None:
-    ehr.gives("Condition", {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "diagnostics": "p1 Mueller"}]})
+    ehr.gives(
+        "Condition", {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "diagnostics": "p1 Mueller"}]}
+    )
 
     found = gathered({"procedures": b"null"}, client, ehr, needs={"procedures", "conditions"})
 

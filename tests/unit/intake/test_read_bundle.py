@@ -60,7 +60,9 @@ def test_resources_of_another_patient_are_left_out_and_named() -> None:
     record = read_bundle(a_bundle(PATIENT, FUSION | {"subject": {"reference": "Patient/p2"}}))
 
     assert record.procedures == ()
-    assert [(one.where, one.what) for one in record.unreadable] == [("entry[1].resource", "of another patient; left out")]
+    assert [(one.where, one.what) for one in record.unreadable] == [
+        ("entry[1].resource", "of another patient; left out")
+    ]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"17", b'"text"', b'{"a": 1}', b"{", b"\xff\xfe"])

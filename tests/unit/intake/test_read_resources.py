@@ -97,7 +97,9 @@ def test_a_second_patient_is_named_and_left_out() -> None:
 
 
 def test_the_patient_of_the_call_is_chosen_among_several() -> None:
-    body = json.dumps({"resourceType": "Bundle", "entry": [{"resource": PATIENT}, {"resource": PATIENT | {"id": "p2"}}]})
+    body = json.dumps(
+        {"resourceType": "Bundle", "entry": [{"resource": PATIENT}, {"resource": PATIENT | {"id": "p2"}}]}
+    )
 
     record = read_record({"patient": [body.encode()]}, patient_id="Patient/p2")
 
@@ -223,7 +225,9 @@ def test_what_a_procedure_points_to_is_told_by_the_resource_itself() -> None:
         mute,
         cause,
         usedReference=[{"reference": f"Device/d{number}"} for number in (1, 2, 3, 4)],
-        reasonReference=[{"reference": "https://ehr.example.org/fhir/Condition/c1/_history/2", "display": "other words"}],
+        reasonReference=[
+            {"reference": "https://ehr.example.org/fhir/Condition/c1/_history/2", "display": "other words"}
+        ],
     )
 
     assert procedure.devices == (Concept(text="PEEK cage"), ours("pedicle screw"))
@@ -531,7 +535,11 @@ def test_an_appointment_is_read(service: list) -> None:
 
 
 def test_a_wished_appointment_has_the_period_it_is_wished_for() -> None:
-    wished = {"resourceType": "Appointment", "requestedPeriod": [{"start": "2026-03-05", "end": "2026-03-06"}], **SUBJECT}
+    wished = {
+        "resourceType": "Appointment",
+        "requestedPeriod": [{"start": "2026-03-05", "end": "2026-03-06"}],
+        **SUBJECT,
+    }
 
     (order,) = read(wished).appointments or ()
 
@@ -540,7 +548,10 @@ def test_a_wished_appointment_has_the_period_it_is_wished_for() -> None:
 
 def test_an_appointment_of_somebody_else_is_left_out() -> None:
     theirs = {"resourceType": "Appointment", "participant": [{"actor": {"reference": "Patient/p2"}}]}
-    both = {"resourceType": "Appointment", "participant": [{"actor": {"reference": f"Patient/p{one}"}} for one in (2, 1)]}
+    both = {
+        "resourceType": "Appointment",
+        "participant": [{"actor": {"reference": f"Patient/p{one}"}} for one in (2, 1)],
+    }
 
     record = read(theirs, both)
 
@@ -596,8 +607,8 @@ def test_what_is_not_one_procedure_is_refused_with_a_reason(body: bytes) -> None
 
 
 def test_a_procedure_of_anybody_can_be_classified() -> None:
-    procedure = read_procedure(b'{"resourceType":"Procedure","subject":{"reference":"Patient/x"},"code":{"text":"ACDF"}}')
+    procedure = read_procedure(
+        b'{"resourceType":"Procedure","subject":{"reference":"Patient/x"},"code":{"text":"ACDF"}}'
+    )
 
     assert procedure.code.text == "ACDF" and procedure.reference == "Procedure (without id)"
-
-

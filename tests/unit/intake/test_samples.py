@@ -14,7 +14,9 @@ from cds_service.intake.read import read_bundle, read_drafts, read_procedure, re
 SHARED = Path(os.environ.get("SPINE_CDS_SHARED", Path(__file__).parents[3].parent / "shared"))
 SAMPLES, RECORDINGS = SHARED / "fhir_samples", SHARED / "clients" / "reference-sandbox"
 
-pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"no shared samples at {SHARED.name}; set SPINE_CDS_SHARED")
+pytestmark = pytest.mark.skipif(
+    not SAMPLES.is_dir(), reason=f"no shared samples at {SHARED.name}; set SPINE_CDS_SHARED"
+)
 
 
 @pytest.mark.parametrize(

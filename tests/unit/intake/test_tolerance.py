@@ -126,7 +126,8 @@ def test_a_value_that_can_be_understood_is(field: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400, "-" + "9" * 400, '"many"', "true", "{}", "[1,2]", '"1e5"']
+    "number",
+    ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400, "-" + "9" * 400, '"many"', "true", "{}", "[1,2]", '"1e5"'],
 )
 def test_a_number_that_is_none_leaves_the_observation_without_a_value_and_is_told(number: str) -> None:
     record = read(an_observation(f'"code":{{"text":"x"}},"valueQuantity":{{"value":{number},"unit":"Cel"}}'), GOOD)
@@ -167,7 +168,9 @@ def test_a_field_of_a_procedure_read_late_is_named_too() -> None:
 
 def test_dull_fields_of_an_observation_that_are_odd_are_as_if_not_recorded() -> None:
     record = read(
-        an_observation('"code":{"text":"x"},"category":7,"note":{"text":"n"},"bodySite":{"text":"arm"},"interpretation":[[]]')
+        an_observation(
+            '"code":{"text":"x"},"category":7,"note":{"text":"n"},"bodySite":{"text":"arm"},"interpretation":[[]]'
+        )
     )
 
     odd = the_odd_one(record)
@@ -191,7 +194,7 @@ def test_a_surrogate_in_a_name_hides_nothing() -> None:
 
 
 def test_odd_but_legal_text_is_kept_as_it_is() -> None:
-    text = "L4/5 – ‮naive‬ 🦴 \\u0000 \ufeff"
+    text = "L4/5 – ‮naive‬ 🦴 \\u0000 \ufeff"  # noqa: PLE2502
     record = read(an_observation(f'"code":{{"text":{json.dumps(text)}}}'))
 
     assert the_odd_one(record).code.text == text
@@ -229,7 +232,9 @@ def test_a_single_line_nested_without_end_does_not_hide_the_others() -> None:
 
     record = read_bundle(f"{PATIENT}\n{deep}\n{GOOD}".encode())
 
-    assert len(record.observations or ()) == 1 and said(record) == [("line 2", None, "JSON that is nested too deeply", True)]
+    assert len(record.observations or ()) == 1 and said(record) == [
+        ("line 2", None, "JSON that is nested too deeply", True)
+    ]
 
 
 def test_bundles_inside_bundles_are_opened_up_to_a_depth() -> None:
@@ -240,7 +245,9 @@ def test_bundles_inside_bundles_are_opened_up_to_a_depth() -> None:
     too_deep = read(f'{{"resourceType":"Bundle","entry":[{{"resource":{body}}}]}}')
 
     assert len(inside.observations or ()) == 1
-    assert [(one.resource_type, one.what) for one in too_deep.unreadable] == [("Bundle", "Bundles are nested too deeply")]
+    assert [(one.resource_type, one.what) for one in too_deep.unreadable] == [
+        ("Bundle", "Bundles are nested too deeply")
+    ]
 
 
 def test_the_place_in_a_nested_bundle_is_named() -> None:
@@ -352,7 +359,10 @@ def test_the_same_id_on_two_servers_is_two_resources() -> None:
         {
             "resourceType": "Bundle",
             "entry": [
-                {"fullUrl": f"https://{host}.example.org/Procedure/1", "resource": {"resourceType": "Procedure", "id": "1"}}
+                {
+                    "fullUrl": f"https://{host}.example.org/Procedure/1",
+                    "resource": {"resourceType": "Procedure", "id": "1"},
+                }
                 for host in ("a", "b", "a")
             ],
         }
@@ -459,7 +469,16 @@ def test_drafts_are_read_as_clients_send_them_and_kept_whole(decoded: bool) -> N
 
 @pytest.mark.parametrize(
     "body",
-    [None, b"null", b"{}", b'{"resourceType":"Bundle"}', b'{"entry":[]}', {}, {"resourceType": "Bundle"}, {"entry": None}],
+    [
+        None,
+        b"null",
+        b"{}",
+        b'{"resourceType":"Bundle"}',
+        b'{"entry":[]}',
+        {},
+        {"resourceType": "Bundle"},
+        {"entry": None},
+    ],
 )
 def test_no_drafts_are_no_orders(body: object) -> None:
     assert read_drafts(body).orders == ()  # type: ignore[arg-type]
@@ -528,14 +547,42 @@ def test_giant_and_endless_numbers_inside_raw_fields_hide_nothing() -> None:
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["resourceType", "id", "entry", "resource", "code", "coding", "subject", "reference", "valueQuantity", "value"]
-            + ["component", "performedPeriod", "start", "end", "note", "text", "link", "total", "status", "category", "meta"]
-        ),
-        inner | st.sampled_from(["Bundle", "Observation", "Procedure", "Patient", "CarePlan", "Patient/p1", "2026-03-01"]),
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "resourceType",
+                    "id",
+                    "entry",
+                    "resource",
+                    "code",
+                    "coding",
+                    "subject",
+                    "reference",
+                    "valueQuantity",
+                    "value",
+                ]
+                + [
+                    "component",
+                    "performedPeriod",
+                    "start",
+                    "end",
+                    "note",
+                    "text",
+                    "link",
+                    "total",
+                    "status",
+                    "category",
+                    "meta",
+                ]
+            ),
+            inner
+            | st.sampled_from(
+                ["Bundle", "Observation", "Procedure", "Patient", "CarePlan", "Patient/p1", "2026-03-01"]
+            ),
+            max_size=5,
+        )
     ),
     max_leaves=25,
 )

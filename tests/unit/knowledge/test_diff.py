@@ -89,7 +89,12 @@ def rules(knowledge: Knowledge, **changes: Any) -> Knowledge:
 
 def test_what_changes_inside_a_rule(shipped: Knowledge) -> None:
     old = rules(shipped)
-    new = rules(shipped, applies=Not(Always(), frozenset()), if_unknown="look", grades=(a_grade(effect=Effect.STOP_ALL, supervises=("balance",)),))
+    new = rules(
+        shipped,
+        applies=Not(Always(), frozenset()),
+        if_unknown="look",
+        grades=(a_grade(effect=Effect.STOP_ALL, supervises=("balance",)),),
+    )
 
     lines = told(old, new)
 
@@ -102,8 +107,14 @@ def test_what_changes_inside_a_rule(shipped: Knowledge) -> None:
 def test_steps_of_a_rule_that_come_go_or_move(shipped: Knowledge) -> None:
     one, two = a_grade("one"), a_grade("two")
 
-    assert told(rules(shipped, grades=(one,)), rules(shipped, grades=(one, two)))[0][1:] == ("stricter", "Test rule: step two is new")
-    assert told(rules(shipped, grades=(one, two)), rules(shipped, grades=(one,)))[0][1:] == ("looser", "Test rule: step two is gone")
+    assert told(rules(shipped, grades=(one,)), rules(shipped, grades=(one, two)))[0][1:] == (
+        "stricter",
+        "Test rule: step two is new",
+    )
+    assert told(rules(shipped, grades=(one, two)), rules(shipped, grades=(one,)))[0][1:] == (
+        "looser",
+        "Test rule: step two is gone",
+    )
     moved = told(rules(shipped, grades=(one, two)), rules(shipped, grades=(two, one)))
     assert moved == [("RF99", "not comparable", "Test rule: the steps come in another order")]
 
@@ -116,8 +127,12 @@ def test_exercises(shipped: Knowledge) -> None:
     assert told(shipped, with_exercise(shipped, "bridge", dose="20 times"))[0] == (
         "bridge", "not comparable", "Bridge: dose: 20 times (was: hold 5 seconds, 10 times, 2 sets)",
     )  # fmt: skip
-    assert told(shipped, with_exercise(shipped, "bridge", universal=True)) == [("bridge", "looser", "Bridge: universal: yes")]
-    assert told(shipped, with_exercise(shipped, "bridge", not_alone=True)) == [("bridge", "stricter", "Bridge: not alone: yes")]
+    assert told(shipped, with_exercise(shipped, "bridge", universal=True)) == [
+        ("bridge", "looser", "Bridge: universal: yes")
+    ]
+    assert told(shipped, with_exercise(shipped, "bridge", not_alone=True)) == [
+        ("bridge", "stricter", "Bridge: not alone: yes")
+    ]
     gone = replace(shipped, exercises=without(shipped.exercises, "bridge"))
     assert told(shipped, gone)[0] == ("bridge", "stricter", "Bridge: the exercise is gone")
     assert told(gone, shipped)[0] == ("bridge", "looser", "Bridge: a new exercise")
@@ -126,7 +141,9 @@ def test_exercises(shipped: Knowledge) -> None:
 def test_tags(shipped: Knowledge) -> None:
     smaller = replace(shipped, tags={**shipped.tags, "pool": frozenset({"swimming"})})
 
-    assert told(shipped, smaller) == [("tag pool", "looser", "rules that take away pool no longer take away water_walking")]
+    assert told(shipped, smaller) == [
+        ("tag pool", "looser", "rules that take away pool no longer take away water_walking")
+    ]
     assert told(smaller, shipped)[0][1] == "stricter"
 
 
@@ -147,5 +164,3 @@ def test_sources(shipped: Knowledge) -> None:
         ("source E12", "Bono et al., Restriction 2 vs 6 weeks after discectomy: may no longer be cited"),
     ]
     assert told(replace(shipped, sources=sources), shipped)[0][2] == "a new source"
-
-

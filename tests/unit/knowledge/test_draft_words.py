@@ -67,14 +67,20 @@ def test_a_missing_file_is_a_fault(name: str, tmp_path: Path) -> None:
 def test_each_fault_is_told_with_its_line(tmp_path: Path, name: str, old: str, new: str, says: str) -> None:
     text = (CARDS / name).read_text(encoding="utf-8")
     if new == "instead: [shin":
-        old, new, says = "instead: [ta_activation]\n    en: [pelvic", "instead: {a: b}\n    en: [pelvic", "expected a list"
+        old, new, says = (
+            "instead: [ta_activation]\n    en: [pelvic",
+            "instead: {a: b}\n    en: [pelvic",
+            "expected a list",
+        )
     assert old in text
     (tmp_path / name).write_text(text.replace(old, new, 1), encoding="utf-8")
     faults: list = []
 
     LOADERS[name](tmp_path, faults)
 
-    assert any(says in str(fault) and str(fault).startswith(f"{name}:") for fault in faults), [str(one) for one in faults]
+    assert any(says in str(fault) and str(fault).startswith(f"{name}:") for fault in faults), [
+        str(one) for one in faults
+    ]
 
 
 def test_a_book_without_phrases_finds_nothing() -> None:

@@ -54,4 +54,6 @@ def test_each_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, sa
 
     load(tmp_path, faults)
 
-    assert any(says in str(fault) and str(fault).startswith("orders.yaml:") for fault in faults), [str(one) for one in faults]
+    assert any(says in str(fault) and str(fault).startswith("orders.yaml:") for fault in faults), [
+        str(one) for one in faults
+    ]

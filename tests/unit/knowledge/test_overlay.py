@@ -36,7 +36,9 @@ def an_overlay(folder: Path, changes: str, status: str = "active") -> Path:
     return folder
 
 
-def laid(shipped: Knowledge, tmp_path: Path, changes: str, rules: tuple[SafetyRule, ...] = ()) -> tuple[Knowledge, list[Fault]]:
+def laid(
+    shipped: Knowledge, tmp_path: Path, changes: str, rules: tuple[SafetyRule, ...] = ()
+) -> tuple[Knowledge, list[Fault]]:
     faults: list[Fault] = []
     overlay = read_overlay(an_overlay(tmp_path / "local", changes), a_ground(shipped), faults)
     assert overlay is not None, faults
@@ -72,13 +74,17 @@ def test_half_an_approval_is_none(shipped: Knowledge, tmp_path: Path, half: str)
 
 
 def test_nobody_yet_approves_nothing(shipped: Knowledge, tmp_path: Path) -> None:
-    changes = "  - protocol: LUM_FUS\n    exercise: bridge\n    from_week: 4\n    approved_by: nobody yet\n    reason: soon\n"
+    changes = (
+        "  - protocol: LUM_FUS\n    exercise: bridge\n    from_week: 4\n    approved_by: nobody yet\n    reason: soon\n"
+    )
 
     assert len(laid(shipped, tmp_path, changes)[1]) == 1
 
 
 def test_an_approved_earlier_week_is_used_and_named(shipped: Knowledge, tmp_path: Path) -> None:
-    knowledge, faults = laid(shipped, tmp_path, "  - protocol: LUM_FUS\n    exercise: bridge\n    from_week: 4\n" + APPROVED)
+    knowledge, faults = laid(
+        shipped, tmp_path, "  - protocol: LUM_FUS\n    exercise: bridge\n    from_week: 4\n" + APPROVED
+    )
 
     assert faults == []
     assert knowledge.overlaid == {"LUM_FUS.first_weeks.bridge": "Example General Hospital, protocol 3"}
@@ -110,7 +116,9 @@ def test_what_was_never_needs_a_week_to_be_unlocked(shipped: Knowledge, tmp_path
 
 
 def test_the_text_of_a_restriction_needs_an_approver(shipped: Knowledge, tmp_path: Path) -> None:
-    changes = '  - protocol: LUM_FUS\n    restriction: Sitting\n    steps: [{from_week: 0, say: "sit at most 15 min"}]\n'
+    changes = (
+        '  - protocol: LUM_FUS\n    restriction: Sitting\n    steps: [{from_week: 0, say: "sit at most 15 min"}]\n'
+    )
 
     _, faults = laid(shipped, tmp_path, changes)
     knowledge, none = laid(shipped, tmp_path, changes + APPROVED)

@@ -40,7 +40,9 @@ def test_worst_first_is_fine(shipped: Knowledge) -> None:
 
 @pytest.mark.parametrize("second", [warm("39"), warm("38")])
 def test_a_step_behind_a_wider_one_is_told(shipped: Knowledge, second: Any) -> None:
-    assert any("step_1: can never speak, because step_0 before it" in line for line in told(shipped, warm("38"), second))
+    assert any(
+        "step_1: can never speak, because step_0 before it" in line for line in told(shipped, warm("38"), second)
+    )
 
 
 @pytest.mark.parametrize(

@@ -111,5 +111,7 @@ def test_the_longest_family_speaks() -> None:
         )
     )
 
-    found = [table.find(key) for key in (("icd10cm", "M48.061"), ("icd10cm", "M48.01"), ("snomed", "1"), ("snomed", "12"))]
+    found = [
+        table.find(key) for key in (("icd10cm", "M48.061"), ("icd10cm", "M48.01"), ("snomed", "1"), ("snomed", "12"))
+    ]
     assert [one.value if one else None for one in found] == ["lumbar", "spine", "cervical", None]

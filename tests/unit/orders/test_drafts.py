@@ -12,7 +12,13 @@ from cds_service.orders.drafts import change_draft, remove_draft
 from cds_service.orders.ids import part_id
 
 CARD = "7f1d1f0e-58c4-5b3c-9a77-0c3c35b0a6a1"
-DRAFT = {"resourceType": "ServiceRequest", "id": "d-1", "status": "draft", "code": {"text": "sit-ups"}, "note": [{"text": "n"}]}
+DRAFT = {
+    "resourceType": "ServiceRequest",
+    "id": "d-1",
+    "status": "draft",
+    "code": {"text": "sit-ups"},
+    "note": [{"text": "n"}],
+}
 
 
 def test_removing_names_the_draft_by_type_and_id() -> None:
@@ -24,13 +30,17 @@ def test_removing_names_the_draft_by_type_and_id() -> None:
     assert found.uuid == part_id(CARD, "remove-ServiceRequest/d-1")
 
 
-@pytest.mark.parametrize("reference", ["ServiceRequest/", "d-1", "../ServiceRequest/d-1", "https://x/ServiceRequest/d-1"])
+@pytest.mark.parametrize(
+    "reference", ["ServiceRequest/", "d-1", "../ServiceRequest/d-1", "https://x/ServiceRequest/d-1"]
+)
 def test_a_draft_without_usable_id_gets_no_suggestion(reference: str) -> None:
     assert remove_draft(CARD, reference, "x") is None
 
 
 def test_changing_sends_the_whole_draft_and_leaves_the_given_one_alone() -> None:
-    found = change_draft(CARD, DRAFT, {"code": {"text": "walking"}, "note": None, "priority": "routine"}, "walking", False)
+    found = change_draft(
+        CARD, DRAFT, {"code": {"text": "walking"}, "note": None, "priority": "routine"}, "walking", False
+    )
 
     (action,) = found.actions
     assert action.type_ == "update"

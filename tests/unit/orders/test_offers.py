@@ -151,7 +151,9 @@ SAME_PROGRAMME = {
     "ours": an_order(instantiates=("https://old.example/fhir/ActivityDefinition/home-programme|2025.2",)),
     "ours, draft": an_order(status="draft", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",)),
     "ours, completed in its time": an_order(
-        status="completed", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",), period_end=day("2026-06-23")
+        status="completed",
+        instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",),
+        period_end=day("2026-06-23"),
     ),
     "ours, a CarePlan": an_order("CarePlan", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",)),
     "by category": an_order(category=(Concept((Coding(PA, "PhysicalActivity"),)),)),
@@ -163,16 +165,21 @@ SAME_PROGRAMME = {
 }
 OTHER_ORDERS = {
     "revoked": an_order(status="revoked", code=coded(SNOMED, "229065009")),
-    "entered in error": an_order(status="entered-in-error", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",)),
+    "entered in error": an_order(
+        status="entered-in-error", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",)
+    ),
     "over": an_order(code=coded(SNOMED, "229065009"), period_end=day("2026-05-12")),
     "completed, not ours": an_order(status="completed", code=coded(SNOMED, "229065009"), period_end=day("2026-06-23")),
-    "completed, nobody knows when": an_order(status="completed", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",)),
+    "completed, nobody knows when": an_order(
+        status="completed", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",)
+    ),
     "a prohibition": an_order(code=coded(SNOMED, "229065009"), do_not_perform=True),
     "another thing": an_order(code=coded(SNOMED, "241615005", "MRI of the spine")),
     "an appointment": an_order("Appointment", code=coded(SNOMED, "229065009")),
     "a goal": an_order("Goal", category=(Concept((Coding(PA, "PhysicalActivity"),)),)),
     "another kind of ours": an_order(
-        instantiates=(f"{BASE}/fhir/ActivityDefinition/follow-up|1",), category=(Concept((Coding(PA, "PhysicalActivity"),)),)
+        instantiates=(f"{BASE}/fhir/ActivityDefinition/follow-up|1",),
+        category=(Concept((Coding(PA, "PhysicalActivity"),)),),
     ),
 }
 
@@ -219,7 +226,9 @@ def test_an_exercise_prescription_is_not_taken_for_a_physiotherapy_order() -> No
 
 
 def test_our_newest_order_is_the_one_that_is_named() -> None:
-    ours = an_order(reference="ServiceRequest/ours", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",), when=None)
+    ours = an_order(
+        reference="ServiceRequest/ours", instantiates=(f"{BASE}/fhir/ActivityDefinition/home-programme|1",), when=None
+    )
     theirs = an_order(code=coded(SNOMED, "229065009"))
 
     card = card_of(an_advice(), orders=(theirs, ours))
@@ -243,7 +252,11 @@ def test_what_was_accepted_comes_back_from_the_chart_and_nothing_is_offered_twic
     first = card_of(advice)
     both = suggestion(first, "Order this programme and refer to physiotherapy")
     patient = {"resource": {"resourceType": "Patient", "id": "pat-1"}}
-    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [patient, *({"resource": one} for one in resources(both))]}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [patient, *({"resource": one} for one in resources(both))],
+    }
 
     orders = read_bundle(json.dumps(bundle).encode()).orders
     second = card_of(advice, orders=orders)

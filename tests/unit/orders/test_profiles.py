@@ -12,7 +12,14 @@ from cds_service.orders.validation import fhir_faults
 from cds_service.patient.codes import code_key
 from cds_service.patient.record import Coding, Concept, Order
 from tests.advice_maker import (
-    OPERATED, a_call, a_plan, an_advice, an_alert, knowledge, osteoporosis, some_unknown,
+    OPERATED,
+    a_call,
+    a_plan,
+    an_advice,
+    an_alert,
+    knowledge,
+    osteoporosis,
+    some_unknown,
 )  # fmt: skip
 from tests.profiles.checker import profile_faults
 
@@ -28,7 +35,7 @@ RUNNING = Order(
 )  # fmt: skip
 STATES = {
     "quiet": (),
-    "critical": (an_alert(), an_alert("RF08", Severity.CRITICAL, title="Wound <infection> & \"more\"")),
+    "critical": (an_alert(), an_alert("RF08", Severity.CRITICAL, title='Wound <infection> & "more"')),
     "baseline": (an_alert("RF08", Severity.WARNING, Effect.BASELINE_ONLY, title="Wound problem"),),
     "osteoporosis": (osteoporosis(),),
     "note": (an_alert("RF22", Severity.INFO, Effect.NO_PROGRESSION, title="Pain"),),
@@ -60,7 +67,9 @@ def test_every_suggested_resource_is_valid(kind: str, phase, order_profile: str)
     for alerts in STATES.values():
         for week in weeks:
             advice = an_advice(kind, week, alerts=alerts, unknown=some_unknown())
-            cards = build_cards(advice, knowledge(), a_call(order_profile=order_profile, orders=(RUNNING,) if alerts else ()))
+            cards = build_cards(
+                advice, knowledge(), a_call(order_profile=order_profile, orders=(RUNNING,) if alerts else ())
+            )
             for resource in created(cards):
                 assert faults_of(resource, version) == [], (resource["resourceType"], week)
 

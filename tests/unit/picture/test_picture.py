@@ -37,7 +37,12 @@ def test_it_is_plain_json_with_phases_limits_and_every_exercise() -> None:
 
 @pytest.mark.parametrize(
     ("exercise", "state", "week"),
-    [("bridge", "now", 6), ("median_slider", "supervised", 6), ("bird_dog", "later", 12), ("sit_up_crunch", "later", None)],
+    [
+        ("bridge", "now", 6),
+        ("median_slider", "supervised", 6),
+        ("bird_dog", "later", 12),
+        ("sit_up_crunch", "later", None),
+    ],
 )
 def test_an_exercise_stands_where_the_advice_puts_it(exercise: str, state: str, week: int | None) -> None:
     found = unlock(a_patient().after("LUM_FUS", weeks=7), exercise)

@@ -90,12 +90,8 @@ def test_every_code_of_ours_stands_in_its_code_system(published: Published) -> N
 
 def test_draft_knowledge_is_published_as_draft_and_signed_as_active(published: Published) -> None:
     lumbar = knowledge().protocols["LUM_FUS"]
-    signed = replace(
-        lumbar.governance, status=Status.ACTIVE, checked_by="A. Surgeon", checked_on=date(2026, 4, 2)
-    )
-    changed = replace(
-        knowledge(), protocols={**knowledge().protocols, "LUM_FUS": replace(lumbar, governance=signed)}
-    )
+    signed = replace(lumbar.governance, status=Status.ACTIVE, checked_by="A. Surgeon", checked_on=date(2026, 4, 2))
+    changed = replace(knowledge(), protocols={**knowledge().protocols, "LUM_FUS": replace(lumbar, governance=signed)})
 
     draft = published.resources["PlanDefinition/lum-fus"]
     active = publish(changed, BASE).resources["PlanDefinition/lum-fus"]
@@ -124,7 +120,14 @@ def test_every_cell_of_the_matrix_is_published_once_with_its_week(protocol: str,
         assert (name in cleared) == (cell.permission is Permission.CLEARANCE)
         assert any(one.get("role") for one in action["participant"]) == (cell.permission is Permission.SUPERVISED)
         if cell.week is not None:
-            assert action["timingRange"] == {"low": {"value": cell.week, "unit": action["timingRange"]["low"]["unit"], "system": "http://unitsofmeasure.org", "code": "wk"}}
+            assert action["timingRange"] == {
+                "low": {
+                    "value": cell.week,
+                    "unit": action["timingRange"]["low"]["unit"],
+                    "system": "http://unitsofmeasure.org",
+                    "code": "wk",
+                }
+            }
             phase = next(one for one in known.phases if one.covers(cell.week))
             assert action in by_id[phase.id.lower()]["action"]
 
@@ -226,13 +229,21 @@ def _suggested(order_profile: str) -> list[dict]:
     for kind, protocol in knowledge().protocols.items():
         for phase in protocol.phases:
             for alerts in ((), (osteoporosis(),), (an_alert(),)):
-                found += _resources(an_advice(kind, phase.from_week, alerts=alerts), a_call(order_profile=order_profile))
+                found += _resources(
+                    an_advice(kind, phase.from_week, alerts=alerts), a_call(order_profile=order_profile)
+                )
     return found
 
 
 def _resources(advice, call: CallFacts) -> list[dict]:
     cards = build_cards(advice, knowledge(), call)
-    return [dict(one.resource) for card in cards for suggestion in card.suggestions for one in suggestion.actions if one.resource]
+    return [
+        dict(one.resource)
+        for card in cards
+        for suggestion in card.suggestions
+        for one in suggestion.actions
+        if one.resource
+    ]
 
 
 @pytest.mark.parametrize("order_profile", ["pa", "us-core", "cpg-proposal", "r5"])
@@ -267,7 +278,13 @@ CPG_CAPABILITIES = {"shareable", "computable", "publishable", "executable"}
 CPG_LEVELS = {"narrative", "semi-structured", "structured", "executable"}
 CPG_RULES = {
     f"{CPG}cpg-computableplandefinition": (
-        ("type 1..1 of the plan types", lambda one: one["type"]["coding"][0]["code"] in ("order-set", "clinical-protocol", "eca-rule", "workflow-definition")),
+        (
+            "type 1..1 of the plan types",
+            lambda one: (
+                one["type"]["coding"][0]["code"]
+                in ("order-set", "clinical-protocol", "eca-rule", "workflow-definition")
+            ),
+        ),
         ("library 0..1", lambda one: len(one.get("library", [])) <= 1),
         ("action 1..*", lambda one: len(one["action"]) >= 1),
     ),

@@ -52,9 +52,7 @@ def postgres_url() -> Iterator[str]:
         if who:
             os.chown(folder, who["user"], who["group"])  # type: ignore[arg-type]
         how = {"check": True, "capture_output": True, "cwd": name, **who}
-        subprocess.run(
-            [binaries / "initdb", "-D", folder / "db", "-U", "spine", "--auth=trust", "--no-sync"], **how
-        )
+        subprocess.run([binaries / "initdb", "-D", folder / "db", "-U", "spine", "--auth=trust", "--no-sync"], **how)
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={name} -c fsync=off"
         control = [binaries / "pg_ctl", "-D", folder / "db", "-l", folder / "log", "-w"]
         subprocess.run([*control, "-o", options, "start"], **how)

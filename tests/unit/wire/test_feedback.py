@@ -55,7 +55,9 @@ def test_f1_many_entries_are_read() -> None:
 
 
 @pytest.mark.rule("F1")
-@pytest.mark.parametrize("reason", [..., {"reason": {"code": "a", "system": "b"}}, {"userComment": "x"}, {"userComment": ""}])
+@pytest.mark.parametrize(
+    "reason", [..., {"reason": {"code": "a", "system": "b"}}, {"userComment": "x"}, {"userComment": ""}]
+)
 def test_f1_an_override_may_come_with_reason_comment_or_neither(reason: object) -> None:
     (outcome,) = read({"feedback": [an_override(overrideReason=reason)]}).outcomes
 
@@ -92,14 +94,19 @@ def test_f1_each_fault_of_an_entry_is_named_with_its_path(member: str, value: ob
 
 
 @pytest.mark.rule("F1")
-@pytest.mark.parametrize("content", [{}, {"feedback": None}, {"feedback": {}}, {"feedback": []}, "x", 7, {"feedback": [7]}])
+@pytest.mark.parametrize(
+    "content", [{}, {"feedback": None}, {"feedback": {}}, {"feedback": []}, "x", 7, {"feedback": [7]}]
+)
 def test_f1_a_body_without_entries_is_refused(content: object) -> None:
     assert faults_of(content)
 
 
 @pytest.mark.parametrize("reason", [{"reason": {"code": "a"}}, {"reason": {"system": "b"}}, {"reason": {}}, {}])
 def test_an_override_reason_that_says_nothing_is_named(reason: object) -> None:
-    assert any(path.startswith("feedback[0].overrideReason") for path in faults_of({"feedback": [an_override(overrideReason=reason)]}))
+    assert any(
+        path.startswith("feedback[0].overrideReason")
+        for path in faults_of({"feedback": [an_override(overrideReason=reason)]})
+    )
 
 
 @pytest.mark.parametrize(

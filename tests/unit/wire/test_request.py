@@ -182,7 +182,9 @@ def test_c2_fhir_authorization_is_checked_member_by_member(member: str, value: o
 
 @pytest.mark.rule("C2")
 def test_c2_a_good_authorization_is_read_and_its_token_never_shown() -> None:
-    call = read(a_call(fhirServer="https://ehr.example.org/fhir", fhirAuthorization=an_authorization(access_token="s3cret")))
+    call = read(
+        a_call(fhirServer="https://ehr.example.org/fhir", fhirAuthorization=an_authorization(access_token="s3cret"))
+    )
 
     assert call.authorization is not None and call.authorization.access_token == "s3cret"
     assert "s3cret" not in repr(call) and "pat-1" not in repr(call)
@@ -197,7 +199,10 @@ def test_c3_a_hook_the_service_is_not_listed_for_is_a_fault_that_says_so() -> No
 def test_c3_no_value_of_the_call_is_echoed() -> None:
     canary = "Zebulon-Canary"
     broken = a_call(
-        hook=canary, hookInstance=canary, fhirServer=canary, context={"userId": canary, "patientId": canary + "/"},
+        hook=canary,
+        hookInstance=canary,
+        fhirServer=canary,
+        context={"userId": canary, "patientId": canary + "/"},
         fhirAuthorization=an_authorization(token_type=canary, expires_in=canary, access_token=canary + " x"),
     )
 
@@ -229,7 +234,10 @@ def test_drafts_are_read_as_clients_write_them() -> None:
         "userId": "Practitioner/p1",
         "patientId": "pat-1",
         "selections": ["ServiceRequest/d1"],
-        "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "ServiceRequest", "category": {}}}]},
+        "draftOrders": {
+            "resourceType": "Bundle",
+            "entry": [{"resource": {"resourceType": "ServiceRequest", "category": {}}}],
+        },
     }
 
     call = read(a_call(hook="order-select", context=context), ORDER_SELECT)
@@ -237,7 +245,9 @@ def test_drafts_are_read_as_clients_write_them() -> None:
     assert call.selections == ("ServiceRequest/d1",) and call.drafts == context["draftOrders"]
 
 
-@pytest.mark.parametrize("drafts", [[], "x", {"resourceType": "Patient"}, {"resourceType": "Bundle", "entry": {}}, None])
+@pytest.mark.parametrize(
+    "drafts", [[], "x", {"resourceType": "Patient"}, {"resourceType": "Bundle", "entry": {}}, None]
+)
 def test_drafts_that_are_no_bundle_are_named(drafts: object) -> None:
     context = {"userId": "Practitioner/p1", "patientId": "pat-1", "selections": [], "draftOrders": drafts}
 

@@ -20,7 +20,13 @@ from cds_service.wire.response import (
 
 @pytest.mark.rule("B1")
 def test_b1_nothing_empty_is_sent_at_any_depth() -> None:
-    card = {"summary": "x", "detail": "", "links": [], "extension": {"a": {"b": None}}, "source": {"url": None, "label": "y"}}
+    card = {
+        "summary": "x",
+        "detail": "",
+        "links": [],
+        "extension": {"a": {"b": None}},
+        "source": {"url": None, "label": "y"},
+    }
 
     assert json.loads(cards_body([card])) == {"cards": [{"summary": "x", "source": {"label": "y"}}]}
 

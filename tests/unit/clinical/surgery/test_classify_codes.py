@@ -95,9 +95,7 @@ def test_near_misses_are_no_spine_operation(surgery, system, code) -> None:
     assert reading.because
 
 
-@pytest.mark.parametrize(
-    "spelling", ["0sg00a0", "OSGOOAO", " 0SG00A0 ", "0SG.00A0", "0SG 00A0"]
-)
+@pytest.mark.parametrize("spelling", ["0sg00a0", "OSGOOAO", " 0SG00A0 ", "0SG.00A0", "0SG 00A0"])
 @pytest.mark.parametrize(
     "system",
     [

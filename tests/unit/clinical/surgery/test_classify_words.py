@@ -22,7 +22,9 @@ def concept(text: str | None = None, *codings: tuple[str | None, ...]) -> Concep
 
 
 def read(surgery, text: str | None = None, *codings: tuple[str | None, ...], **more):
-    return read_procedure(Procedure("Procedure/1", more.pop("status", "completed"), concept(text, *codings), **more), surgery)
+    return read_procedure(
+        Procedure("Procedure/1", more.pop("status", "completed"), concept(text, *codings), **more), surgery
+    )
 
 
 def test_a_body_site_in_words_gives_the_region_a_code_lacks(surgery) -> None:

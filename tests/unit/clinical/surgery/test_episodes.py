@@ -37,7 +37,9 @@ def month(text: str, last: int) -> When:
 _NUMBER = iter(range(10_000))
 
 
-def done(*codes: str, when: str | When | None = None, text: str | None = None, status: str | None = "completed", **more):
+def done(
+    *codes: str, when: str | When | None = None, text: str | None = None, status: str | None = "completed", **more
+):
     """A Procedure with CPT codes, or PCS where the code has seven signs, OPCS-4 where it has a dot."""
     systems = {7: PCS, 5: CPT}
     codings = tuple(Coding(OPCS if "." in code else systems[len(code)], code) for code in codes)
@@ -205,7 +207,9 @@ def test_hardware_removal_soon_after_a_fusion_keeps_the_whole_fusion(knowledge) 
 
 
 def test_washout_after_a_fusion_restarts_the_fusion_and_is_itself_unknown(knowledge) -> None:
-    surgical = found(knowledge, done("22612", when="2026-01-10"), done("22015", when="2026-02-10", text="lumbar washout"))
+    surgical = found(
+        knowledge, done("22612", when="2026-01-10"), done("22015", when="2026-02-10", text="lumbar washout")
+    )
 
     assert {(one.surgery_type, one.date) for one in surgical.operations} == {
         ("LUM_FUS", date(2026, 2, 10)),
@@ -445,7 +449,9 @@ def test_the_age_is_not_asked_without_a_birth_date_or_a_date(knowledge) -> None:
     born = Patient("Patient/1", birth_date=day("2012-01-01"))
 
     assert only(found(knowledge, done("22612"), patient=born)).surgery_type == "LUM_FUS"
-    assert only(found(knowledge, done("22612", when="2026-02-01"), patient=Patient("Patient/1"))).surgery_type == "LUM_FUS"
+    assert (
+        only(found(knowledge, done("22612", when="2026-02-01"), patient=Patient("Patient/1"))).surgery_type == "LUM_FUS"
+    )
 
 
 def test_a_tumour_told_by_words_counts(knowledge) -> None:

@@ -62,7 +62,10 @@ def said(*operations: str, **more: object) -> Said:
         (said("decompression", region="cervical"), (None, ("CRV_ACDF", "CRV_FORAM"))),
         (said("discectomy", region="cervical", approach="posterior"), ("CRV_FORAM", ())),
         (said("discectomy", region="cervical", approach="anterior"), ("CRV_ACDF", ())),
-        (said("discectomy", region="cervical", approach="anterior", fusion_denied=True), (None, ("CRV_ACDF", "CRV_FORAM"))),
+        (
+            said("discectomy", region="cervical", approach="anterior", fusion_denied=True),
+            (None, ("CRV_ACDF", "CRV_FORAM")),
+        ),
         (said("corpectomy", "fixation", region="cervical", approach="posterior"), (None, ())),
         (said("corpectomy", "fixation", region="cervical", approach="anterior"), ("CRV_ACDF", ())),
         (said("discectomy"), (None, ("LUM_DISC",))),
