@@ -29,8 +29,12 @@ run: $(READY)    ## serve on http://127.0.0.1:8000 (embedded SQLite, development
 test: $(TESTED)  ## the whole suite; PYTEST_ARGS="-k word" narrows it
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-cover: $(TESTED) ## the suite with branch coverage of patient/, knowledge/ and clinical/: 100 % or it fails
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/cases --cov=cds_service.patient --cov=cds_service.knowledge --cov=cds_service.clinical --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+quick: $(TESTED) ## the part of the suite that needs no browser, no second ecosystem and no waiting
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/cases tests/house tests/contract $(PYTEST_ARGS)
+
+COVERED := --cov=cds_service.patient --cov=cds_service.knowledge --cov=cds_service.clinical --cov-branch
+cover: $(TESTED) ## the whole suite with branch coverage of patient/, knowledge/ and clinical/: 100 % or it fails
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(COVERED) --cov-report=term-missing:skip-covered --cov-fail-under=100 $(PYTEST_ARGS)
 
 lint: $(TESTED)  ## ruff over package, tests and tools
 	$(BIN)/ruff check cds_service tests tools benchmarks

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import socketserver
+import sys
 import time
 from collections.abc import Iterator
 
@@ -13,6 +15,16 @@ os.environ["TZ"] = "UTC"
 time.tzset()
 
 _skipped: list[str] = []
+_tell_of_errors = socketserver.BaseServer.handle_error
+
+
+def _ignore_hang_ups(self: socketserver.BaseServer, request: object, client_address: object) -> None:
+    """A client that hangs up on one of the tests' own servers is no news; anything else still is."""
+    if not isinstance(sys.exc_info()[1], ConnectionError):
+        _tell_of_errors(self, request, client_address)
+
+
+socketserver.BaseServer.handle_error = _ignore_hang_ups  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)
