@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TESTED := $(VENV)/.ready-tests
 
-.PHONY: run test cover lint check bench docs examples trace screenshots lock clean help
+.PHONY: run test quick cover lint check bench docs examples trace screenshots lock clean help
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
