@@ -32,7 +32,7 @@ from cds_service.clinical.surgery.tumour import find_spinal_tumour
 from cds_service.knowledge.model import Knowledge, Severity
 from cds_service.knowledge.surgery import LevelCount, SurgicalFact
 from cds_service.patient.finding import Evidence
-from cds_service.patient.record import PatientRecord, Procedure, When
+from cds_service.patient.record import PatientRecord, Precision, Procedure, When
 
 _NOT_SURE = ("stopped", "unknown", None)
 """Status values of an operation of which we cannot tell how far it went."""
@@ -196,8 +196,11 @@ class _Groups:
 
 
 def _ties(procedure: Procedure, day: date | None) -> list[str]:
-    """Same day and same encounter bind; each as a name that no reference can have."""
+    """Same day, same month where the day was not recorded, and same encounter bind; each as a name that no reference
+    can have."""
     ties = [f"day {day}"] if day is not None else []
+    if procedure.performed is not None and procedure.performed.precision is Precision.MONTH:
+        ties.append(f"month {procedure.performed.as_recorded}")
     return [*ties, f"encounter {procedure.encounter}"] if procedure.encounter else ties
 
 

@@ -421,6 +421,12 @@ def test_a_later_operation_of_no_known_place_stands_beside_the_first(knowledge) 
     assert [one.surgery_type for one in surgical.operations] == ["LUM_FUS", "UNKNOWN_SPINE"]
 
 
+def test_codes_of_one_month_without_a_day_are_one_operation(knowledge) -> None:
+    operation = only(found(knowledge, *(done(code, when=month("2026-01", 31)) for code in ("22633", "22840"))))
+
+    assert (operation.surgery_type, operation.instrumented, operation.date) == ("LUM_FUS", True, date(2026, 1, 31))
+
+
 def test_a_vague_entry_of_another_month_is_another_operation(knowledge) -> None:
     surgical = found(knowledge, done("63030", when=month("2025-11", 30)), done("63030", when="2026-02-05"))
 
