@@ -14,7 +14,7 @@ from cds_service.clinical.advise import advise
 from cds_service.clinical.operation import Basis, DataQuality
 from cds_service.knowledge.model import Effect, Severity
 from cds_service.patient.finding import Evidence
-from cds_service.patient.record import Concept, Order, PatientRecord, Procedure
+from cds_service.patient.record import Concept, Order, PatientRecord, Procedure, Unreadable
 from tests.builders import CARDS, TODAY, PatientBuilder, a_concept, a_day, a_moment, a_patient, knowledge
 
 SHARED = Path(os.environ.get("SPINE_CDS_SHARED", CARDS.parent.parent / "shared"))
@@ -564,3 +564,15 @@ def test_reasons_say_nothing_twice_and_give_times_as_people_write_them() -> None
     assert because["RF10"].endswith("temperature 38.61 °C (2026-05-20 06:40)")
     parts = because["RF08"].split("; ")
     assert len(parts) == len(set(parts))
+
+
+@pytest.mark.parametrize(
+    ("where", "may_hide"),
+    [("Bundle.entry[3]", True), ("prefetch.procedures.entry[0]", True), ("prefetch.observations.entry[0]", False)],
+)
+def test_an_entry_of_no_type_may_hide_an_operation_unless_it_stood_among_other_data(where: str, may_hide: bool) -> None:
+    unread = Unreadable(where, None, "no resource", skipped=True)
+
+    advice = advise(PatientRecord(procedures=(), unreadable=(unread,)), knowledge(), TODAY)
+
+    assert advice.may_hide_an_operation is may_hide
