@@ -149,10 +149,7 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
             raise
         return _answer_without_data(error, practice, facts)
     read = time.perf_counter()
-    # The clock of the request says nothing about another day.
-    advice = advise(record, practice.knowledge, on, None if call.on else at)
-    occasion = _occasion(call, practice, record, advice)
-    cards = build_cards(advice, practice.knowledge, replace(facts, orders=record.orders), occasion)
+    advice, _, cards = _conclude(call, practice, facts, record, on, at)
     return Answer(cards, _facts(advice, cards, record, gathered, read - began, time.perf_counter() - read))
 
 
@@ -164,14 +161,24 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     on = _day(call, practice, at)
     gathered = _gather(call, practice, terms, on)
     record = _record(call, practice, gathered)
-    moment = None if call.on else at
-    advice = advise(record, practice.knowledge, on, moment)
-    facts = replace(_call_facts(call, practice, terms, at), orders=record.orders)
+    facts = _call_facts(call, practice, terms, at)
+    advice, occasion, cards = _conclude(call, practice, facts, record, on, at)
+    drawn = picture(advice, record, practice.knowledge, _moment(call, at))
+    return explain(advice, practice.knowledge, cards, occasion) | {"picture": drawn}
+
+
+def _conclude(
+    call: HookCall, practice: Practice, facts: CallFacts, record: PatientRecord, on: date, at: datetime
+) -> tuple[Advice, Occasion | None, tuple[Card, ...]]:
+    """The one way from a record to advice and cards, for the answer and for its explanation alike."""
+    advice = advise(record, practice.knowledge, on, _moment(call, at))
     occasion = _occasion(call, practice, record, advice)
-    cards = build_cards(advice, practice.knowledge, facts, occasion)
-    return explain(advice, practice.knowledge, cards, occasion) | {
-        "picture": picture(advice, record, practice.knowledge, moment)
-    }
+    return advice, occasion, build_cards(advice, practice.knowledge, replace(facts, orders=record.orders), occasion)
+
+
+def _moment(call: HookCall, at: datetime) -> datetime | None:
+    """The moment asked about; None for another day, of which the clock of the request says nothing."""
+    return None if call.on else at
 
 
 def _occasion(call: HookCall, practice: Practice, record: PatientRecord, advice: Advice) -> Occasion | None:
