@@ -15,7 +15,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -326,18 +325,3 @@ def read_capped(response: requests.Response, most_bytes: int, seconds: float) ->
             if time.monotonic() > until:
                 raise OutboundRefused(f"the answer took longer than {seconds} seconds")
     return bytes(body)
-
-
-class Sessions:
-    """One guarded session per thread, so that connections are kept between calls."""
-
-    def __init__(self, guard: OutboundGuard):
-        self._guard = guard
-        self._local = threading.local()
-
-    def here(self) -> requests.Session:
-        """Give the session of this thread."""
-        session = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = self._guard.session()
-        return session
