@@ -7,11 +7,10 @@ inside Bundles are opened. What cannot be read is named with its JSON path, neve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from cds_service.intake import shapes
 from cds_service.intake.mend import UNDECODABLE, Faults, NoJson, mend, read_leniently, read_part
@@ -47,30 +46,35 @@ _LOOSE = msgspec.json.Decoder(_LooseBundle)
 _RAW = msgspec.json.Decoder(_RawBundle)
 
 
-@dataclass(slots=True)
-class Page:
+class Page(Struct):
     """What one body held.
 
     *places* names each entry's JSON path where it is not plainly `entry[i].resource`. *is_null* tells a JSON null;
-    *not_fhir* says in words what stood there instead of FHIR; *size_bytes* is the body's length.
+    *not_fhir* says in words what stood there instead of FHIR; *size_bytes* is the body's length. *sound_kinds* are the
+    types of the entries where the page was decoded strictly and holds nothing else than resources of plain types, and
+    None where that cannot be said: who sees them need not look for faults.
     """
 
     root: str = ""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Entry] = []
     places: list[str] | None = None
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[Unreadable] = []
     is_bundle: bool = False
     is_null: bool = False
     not_fhir: str = ""
     next_url: str | None = None
     total: float | None = None
-    outcomes: list[OperationOutcome] = field(default_factory=list)
-    other_types: set[str] = field(default_factory=set)
+    outcomes: list[OperationOutcome] = []
+    other_types: set[str] = set()
     size_bytes: int = 0
-    is_observations: bool = False
-    """Told of strictly decoded pages only: every entry is an Observation."""
-    bodies: dict[int, dict] = field(default_factory=dict)
+    sound_kinds: set[type] | None = None
+    bodies: dict[int, dict] = {}
     """Whole resources as received, by entry, for the types an order can be updated from."""
+
+    @property
+    def is_observations(self) -> bool:
+        """Every entry is an Observation; told of sound pages only."""
+        return self.sound_kinds == _OBSERVATIONS
 
     def place(self, number: int) -> str:
         path = self.places[number] if self.places is not None else f"entry[{number}].resource"
@@ -106,7 +110,7 @@ def open_page(body: bytes | Raw, root: str = "") -> Page:
     if isinstance(top, Bundle):
         page.is_bundle = True
         page.total = top.total
-        page.next_url = _next_of(top.link)
+        page.next_url = _next_of(top.link) if top.link else None
         page.entries = top.entry
         return _sorted_out(page, body)
     page.places = [""]
@@ -150,7 +154,7 @@ def _sorted_out(page: Page, body: bytes | Raw) -> Page:
     """Look at what a strictly decoded page holds besides plain resources, and fetch what needs a second look."""
     kinds = {type(entry.resource) for entry in page.entries}
     if kinds <= _PLAIN:
-        page.is_observations = kinds == {shapes.Observation}
+        page.sound_kinds = kinds
         return page
     if Bundle in kinds or kinds & _WHOLE or type(None) in kinds:
         return _open_kindly(body, page.root)
@@ -168,6 +172,7 @@ def _sorted_out(page: Page, body: bytes | Raw) -> Page:
 _WHOLE = frozenset(shapes.ORDERS) - {shapes.MedicationRequest}
 """Types whose whole resource is kept, because an `update` must carry it."""
 _PLAIN = frozenset(shapes.READABLE.values()) - {OperationOutcome} - _WHOLE
+_OBSERVATIONS = {shapes.Observation}
 
 
 def _open_kindly(body: bytes | Raw, root: str) -> Page:

@@ -37,19 +37,22 @@ def read_when(text: str, zone: tzinfo) -> When:
     moment = _plain_moment(text)
     if moment is not None:
         return _at(moment, text, zone)
+    day = _plain_day(text)
+    if day is not None:
+        return When(day, day, Precision.DAY, text)
     stripped = text.strip()
     found = _SHAPE.match(stripped) or _COMPACT.match(stripped)
     if not found:
         return When(None, None, None, text)
-    year, month, day = int(found[1]), int(found[2] or 1), int(found[3] or 1)
     try:
-        earliest = date(year, month, day)
+        earliest = date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
     except ValueError:
         return When(None, None, None, text)
     if not found[2]:
-        return When(earliest, date(year, 12, 31), Precision.YEAR, text)
+        return When(earliest, date(earliest.year, 12, 31), Precision.YEAR, text)
     if not found[3]:
-        return When(earliest, earliest.replace(day=calendar.monthrange(year, month)[1]), Precision.MONTH, text)
+        last = calendar.monthrange(earliest.year, earliest.month)[1]
+        return When(earliest, earliest.replace(day=last), Precision.MONTH, text)
     if found.re is _SHAPE and found[4]:
         moment = _odd_moment(stripped)
         if moment is not None:
@@ -75,9 +78,10 @@ def order_keys(texts: Sequence[str | None]) -> list[str] | list[float]:
 
 def time_was_lost(when: When) -> bool:
     """Tell whether the record gave a time of day that could not be read, so that only its day is used."""
-    return (
-        when.precision is Precision.DAY and len(when.as_recorded.strip()) > 10 and when.as_recorded.strip()[10] in "Tt "
-    )
+    if when.precision is not Precision.DAY or len(when.as_recorded) <= 10:
+        return False
+    recorded = when.as_recorded.strip()
+    return len(recorded) > 10 and recorded[10] in "Tt "
 
 
 def read_period(period: Period, zone: tzinfo) -> When | None:
@@ -131,6 +135,16 @@ def _plain_moment(text: str) -> datetime | None:
         return None
     try:
         return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _plain_day(text: str) -> date | None:
+    """Read the usual form of a day (2026-03-01) quickly; None for anything else, which is then read with care."""
+    if len(text) != 10 or not text[4] == text[7] == "-":
+        return None
+    try:
+        return date.fromisoformat(text)
     except ValueError:
         return None
 

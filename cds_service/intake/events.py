@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
+import msgspec
 from msgspec import Raw
 
 from cds_service.intake import shapes
@@ -54,8 +57,15 @@ def read_medicine(
     return fields.what_is(reference) or Concept()
 
 
+_KEPT_RAW = tuple(each.name for each in msgspec.structs.fields(shapes.Procedure) if each.type is Raw)
+_raw_fields = attrgetter(*(name for name in _KEPT_RAW if name != "meta"))
+_ALL_ABSENT = (shapes.NOTHING,) * (len(_KEPT_RAW) - 1)
+
+
 def _procedure(fields: Fields, one: Found) -> Procedure:
     shape: shapes.Procedure = one.resource  # type: ignore[assignment]
+    if _raw_fields(shape) == _ALL_ABSENT:
+        return Procedure(one.reference, shape.status, read_concept(shape.code), _performed(fields, one, shape))
     faults: Faults = []
     reasons = [
         *read_concepts(shape.reason_code, "reasonCode", faults),

@@ -28,7 +28,8 @@ class Fields:
         if not text or not text.strip():
             return None
         when = read_when(text, self.zone)
-        self._check_date(when, one, name)
+        if when.latest is None or time_was_lost(when):
+            self._tell_doubt(when, one, name)
         return when
 
     def period(self, period: shapes.Period | None, one: Found, name: str) -> When | None:
@@ -81,13 +82,11 @@ class Fields:
             return _concept_of(held)
         return Concept(text=reference.display) if reference.display else None
 
-    def _check_date(self, when: When, one: Found, name: str) -> None:
-        kind = type(one.resource).__name__
-        if when.latest is None:
-            self.inbox.say(f"{one.place}.{name}" if one.place else name, kind, "no possible date", skipped=False)
-        elif time_was_lost(when):
-            what = "the time of day cannot be read; only its day is used"
-            self.inbox.say(f"{one.place}.{name}" if one.place else name, kind, what, skipped=False)
+    def _tell_doubt(self, when: When, one: Found, name: str) -> None:
+        lost = "the time of day cannot be read; only its day is used"
+        what = "no possible date" if when.latest is None else lost
+        where = f"{one.place}.{name}" if one.place else name
+        self.inbox.say(where, type(one.resource).__name__, what, skipped=False)
 
 
 def _concept_of(shape: shapes.Shape) -> Concept | None:

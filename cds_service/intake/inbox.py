@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from msgspec import Struct
+
 from cds_service.intake import shapes
 from cds_service.intake.bundles import Page
 from cds_service.intake.mend import Faults, read_part
@@ -16,16 +18,21 @@ LOOKED_UP = (shapes.Medication, shapes.Device, shapes.Condition)
 """Types that other resources point to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One resource on its way into the record."""
+class Found(Struct, frozen=True):
+    """One resource on its way into the record: the entry *position* of *page*, the *number*-th of all that came in."""
 
     resource: shapes.Shape
     reference: str
-    place: str
-    number: int = 0
-    url: str | None = None
-    body: dict | None = None
+    page: Page
+    position: int
+    number: int
+    url: str | None
+    body: dict | None
+
+    @property
+    def place(self) -> str:
+        """Where it stood, as a JSON path."""
+        return self.page.place(self.position)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,6 +55,8 @@ class Inbox:
     def add(self, page: Page, types: tuple[type, ...] | None) -> None:
         """Take the page's resources of *types* (None: of every type)."""
         self.unreadable += page.unreadable
+        if not page.entries:
+            return
         if page.is_observations:
             if types is None or shapes.Observation in types:
                 self._observations.append((page, page.entries, None))
@@ -60,10 +69,15 @@ class Inbox:
             if kind is shapes.Observation:
                 observations.append(number)
                 continue
-            place = page.place(number)
             self._count += 1
             one = Found(
-                entry.resource, _reference(entry, place), place, self._count, entry.full_url, page.bodies.get(number)
+                entry.resource,
+                _reference(entry, page, number),
+                page,
+                number,
+                self._count,
+                entry.full_url,
+                page.bodies.get(number),
             )
             self._found.setdefault(kind, []).append(one)
         if observations:
@@ -94,7 +108,7 @@ class Inbox:
         """The unique resources of *kind* that are of this patient; the others are named."""
         kept = []
         for one in self._unique(kind):
-            if self._is_ours(self._subject(one.resource, one.place)):
+            if self._is_ours(self._subject(one.resource)):
                 kept.append(one)
             else:
                 self.say(one.place, kind.__name__, "of another patient; left out", of_somebody_else=True)
@@ -117,7 +131,7 @@ class Inbox:
             position = chosen[position] if chosen is not None else position
             start, page, entries, numbers = next(one for one in reversed(names) if one[0] <= position)
             number = position - start
-            return _reference(entries[number], page.place(numbers[number] if numbers is not None else number))
+            return _reference(entries[number], page, numbers[number] if numbers is not None else number)
 
         return LazyObservations(resources, name, zone)
 
@@ -148,7 +162,7 @@ class Inbox:
         for kind, found in self._found.items():
             if kind is shapes.Condition or kind not in (shapes.Patient, *LOOKED_UP):
                 for one in found:
-                    if subject := self._subject(one.resource, one.place):
+                    if subject := self._subject(one.resource):
                         self._patient_names.add(subject)
                         return
         for _, entries, _ in self._observations:
@@ -177,15 +191,18 @@ class Inbox:
 
     def _unique(self, kind: type) -> list[Found]:
         """One of each resource: the newest version, and the first where versions cannot be told apart."""
+        found = self._found.get(kind)
+        if found is None:
+            return []
         newest: dict[str, Found] = {}
-        for one in self._found.get(kind, ()):
+        for one in found:
             name = one.reference if kind is shapes.Patient else (one.url or one.reference).split("/_history/")[0]
             held = newest.get(name)
             if held is None or _version(one.resource) > _version(held.resource):
                 newest[name] = one
         return list(newest.values())
 
-    def _subject(self, shape: shapes.Shape, place: str) -> str | None:
+    def _subject(self, shape: shapes.Shape) -> str | None:
         if isinstance(shape, shapes.Appointment) and shape.subject.reference is None:
             actors = [
                 one.actor.reference
@@ -206,13 +223,13 @@ class Inbox:
         return last == self.patient_id and (kind == "Patient" or kind.endswith("/Patient"))
 
 
-def _reference(entry: Entry, place: str) -> str:
-    """Name a resource: Type/id, else where it says it lives, else where it stood."""
+def _reference(entry: Entry, page: Page, position: int) -> str:
+    """Name a resource: Type/id, else where it says it lives, else where it stood (*position* of *page*)."""
     resource = entry.resource
     kind = type(resource).__name__
     if resource.id:  # type: ignore[union-attr]
         return f"{kind}/{resource.id}"  # type: ignore[union-attr]
-    return entry.full_url or f"{kind} ({place or 'without id'})"
+    return entry.full_url or f"{kind} ({page.place(position) or 'without id'})"
 
 
 def _same(left: str, right: str) -> bool:

@@ -15,7 +15,10 @@ from cds_service.patient.record import Order, When
 
 def read_orders(fields: Fields, types: tuple[type, ...]) -> tuple[Order, ...]:
     """Read the resources of *types* (see shapes.ORDERS) in the order in which they came."""
-    found = sorted((one for kind in types for one in fields.inbox.own(kind)), key=lambda one: one.number)
+    found = [one for kind in types for one in fields.inbox.own(kind)]
+    if not found:
+        return ()
+    found.sort(key=lambda one: one.number)
     return tuple(_order(fields, one) for one in found)
 
 

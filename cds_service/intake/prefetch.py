@@ -12,10 +12,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from cds_service.errors import CallFaults, Fault, FhirReadFailed, OutboundRefused, RequiredDataMissing
 from cds_service.intake.bundles import Page, open_page
@@ -87,7 +88,12 @@ TEMPLATES = Templates()
 
 def keys_for(needs: Collection[str]) -> tuple[str, ...]:
     """Give the prefetch keys for *needs*, in the order of KINDS; the patient always among them.  Raises KeyError."""
-    unknown = set(needs) - set(KINDS)
+    return _keys_for(frozenset(needs))
+
+
+@lru_cache(maxsize=32)
+def _keys_for(needs: frozenset[str]) -> tuple[str, ...]:
+    unknown = needs - set(KINDS)
     if unknown:
         raise KeyError(f"{', '.join(sorted(unknown))}: no kind of data; known: {', '.join(KINDS)}")
     wanted = {key for kind in ("patient", *needs) for key in KINDS[kind]}
@@ -109,8 +115,7 @@ class State(Enum):
     MISSING = "missing"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyReport:
+class KeyReport(Struct, frozen=True):
     """What became of one prefetch key, in words without patient data: for logs, metrics and the card.
 
     *fetched* tells that the FHIR server gave it; *failure* is why it could not be had, or is not complete; *tried* is what was
@@ -150,7 +155,7 @@ def expand(template: str, context: Mapping[str, Any], today: date | None = None)
 
 
 def gather(
-    prefetch: Mapping[str, bytes | Raw],
+    prefetch: Mapping[str, bytes | Raw | Page],
     *,
     needs: Collection[str],
     context: Mapping[str, Any],
@@ -166,11 +171,12 @@ def gather(
     *server* None makes no outbound call at all (prefetch-only installations, calls without fhirServer); the reason is then
     *no_server_because*. A key that holds null was looked for and is empty; one that holds an OperationOutcome is not asked
     again; one that holds something else than FHIR of its type counts as missing. Pages behind a `next` link are read too.
+    A value of *prefetch* may be opened already (a Page).
     Raises RequiredDataMissing for *required* keys that can be had in no way, CallFaults for ids that are none.
     """
     keys = keys_for(needs)
     patient_id = id_of(context.get("patientId"), "context.patientId")
-    tasks = [_Task(key, templates.of(key), *_look(key, prefetch, patient_id)) for key in keys]
+    tasks = [_Task(key, templates, *_look(key, prefetch.get(key), patient_id)) for key in keys]
     wanted = [task for task in tasks if task.wants_reading]
     if wanted and server is not None:
         _read_all(wanted, server, context, today, seconds, patient_id)
@@ -227,19 +233,22 @@ def _value_of(token: str, context: Mapping[str, Any], today: date | None) -> str
     return quote(str(value), safe="")
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(Struct):
     """One prefetch key on its way."""
 
     key: str
-    template: str
+    templates: Templates
     state: State
     pages: list[Page]
     failure: str | None = None
-    tried: list[str] = field(default_factory=list)
+    tried: list[str] = []
     fetched: bool = False
     answer_bytes: int = 0
     seconds: float = 0.0
+
+    @property
+    def template(self) -> str:
+        return self.templates.of(self.key)
 
     @property
     def lacks_everything(self) -> bool:
@@ -277,23 +286,27 @@ class _Task:
         )
 
 
-def _look(key: str, prefetch: Mapping[str, bytes | Raw], patient_id: str) -> tuple[State, list[Page], str | None]:
+def _look(key: str, body: bytes | Raw | Page | None, patient_id: str) -> tuple[State, list[Page], str | None]:
     """Tell what the call brought under *key*: its state, its pages, and what is wrong with it."""
-    body = prefetch.get(key)
     if body is None:
         return State.MISSING, [], None
-    page = open_page(body, f"prefetch.{key}")
+    page = body if isinstance(body, Page) else open_page(body, f"prefetch.{key}")
+    if key != "patient" and page.sound_kinds is not None and page.sound_kinds <= _EXPECTED[key]:
+        return State.SUPPLIED, [page], None
     if page.is_null:
         return State.NULL, [], "the client holds no Patient resource" if key == "patient" else None
     refused = _refusal(page)
     if refused is not None:
         return State.OPERATION_OUTCOME, [], f"the client could not get it (OperationOutcome: {refused})"
     fault = _fault_of(page, key, patient_id)
-    if fault is None and not page.entries and bytes(body)[:1] == b"[":
+    if fault is None and not page.entries and not isinstance(body, Page) and bytes(body)[:1] == b"[":
         fault = "an array of nothing instead of FHIR"
     if fault is not None:
         return State.WRONG_TYPE, [], fault
     return State.SUPPLIED, [page], None
+
+
+_EXPECTED = {key: frozenset(types) for key, types in TYPES.items()}
 
 
 def _refusal(page: Page) -> str | None:
@@ -331,6 +344,8 @@ def _fault_of(page: Page, key: str, patient_id: str) -> str | None:
 
 def _doubt_about(pages: list[Page]) -> str | None:
     """Tell why pages that hold data may not be all of it, None where nothing says so."""
+    if len(pages) == 1 and pages[0].sound_kinds is not None and pages[0].total == len(pages[0].entries):
+        return None
     failure = next((page.failure for page in pages if page.failure is not None), None)
     if failure is not None:
         return f"not complete: the answer carries an OperationOutcome ({failure})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import lru_cache
 
 from msgspec import Raw
 
@@ -58,15 +59,13 @@ def read_record(
     becomes an empty tuple ("looked, there is none"). *patient_id* is the patient the call is about: resources of
     anybody else are left out and named. *zone* is the service's time zone. Unknown kinds raise KeyError.
     """
-    pages = {kind: _pages(bodies, kind) for kind, bodies in resources.items()}
-    for kind in pages:
+    inbox = Inbox(patient_id.rpartition("/")[2] if patient_id else None)
+    for kind, bodies in resources.items():
         if kind not in TYPES:
             raise KeyError(f"{kind!r} is no kind of data; known: {', '.join(TYPES)}")
-    inbox = Inbox(patient_id.rpartition("/")[2] if patient_id else None)
-    for kind, opened in pages.items():
-        for page in opened:
+        for page in _pages(bodies, kind):
             inbox.add(page, TYPES[kind])
-    return _record(inbox, zone, frozenset(pages), tuple(gaps))
+    return _record(inbox, zone, frozenset(resources), tuple(gaps))
 
 
 def read_bundle(body: bytes, *, zone: tzinfo = UTC, patient_id: str | None = None) -> PatientRecord:
@@ -129,9 +128,7 @@ def _record(inbox: Inbox, zone: tzinfo, kinds: frozenset[str], gaps: tuple[tuple
     fields = Fields(inbox, zone)
     chosen = inbox.choose_patient()
     patient = read_patient(fields, chosen) if chosen is not None else None
-    ordered = tuple(shape for kind in ORDER_KINDS if kind in kinds for shape in TYPES[kind])
-    if len(ordered) == len(ORDER_KINDS):
-        ordered += (shapes.DeviceRequest,)
+    ordered = _ordered_types(kinds)
     return PatientRecord(
         patient=patient,
         procedures=read_procedures(fields) if "procedures" in kinds else None,
@@ -143,6 +140,13 @@ def _record(inbox: Inbox, zone: tzinfo, kinds: frozenset[str], gaps: tuple[tuple
         gaps=gaps,
         unreadable=tuple(inbox.unreadable),
     )
+
+
+@lru_cache(maxsize=32)
+def _ordered_types(kinds: frozenset[str]) -> tuple[type[shapes.Shape], ...]:
+    """The types of existing orders among *kinds*; a DeviceRequest belongs to no kind of its own."""
+    ordered = tuple(shape for kind in ORDER_KINDS if kind in kinds for shape in TYPES[kind])
+    return (*ordered, shapes.DeviceRequest) if len(ordered) == len(ORDER_KINDS) else ordered
 
 
 def _pages(bodies: Iterable[Body], kind: str) -> list[Page]:
