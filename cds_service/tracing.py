@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from cds_service.errors import Fault, SettingsFaults
+from cds_service.later import Later
 
-try:
-    from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-except ImportError:  # the extra is not installed
-    trace = None  # type: ignore[assignment]
+_TRACE = Later("opentelemetry.trace")
+_SDK = Later("opentelemetry.sdk.trace")
+_RESOURCES = Later("opentelemetry.sdk.resources")
+_BATCHES = Later("opentelemetry.sdk.trace.export")
+_OTLP = Later("opentelemetry.exporter.otlp.proto.http.trace_exporter")
 
 ALLOWED = frozenset(
     {
@@ -61,7 +59,7 @@ class Tracing:
                 yield span
             except Exception as error:
                 span.tell(error=type(error).__name__)
-                opened.set_status(trace.Status(trace.StatusCode.ERROR))
+                opened.set_status(_TRACE.Status(_TRACE.StatusCode.ERROR))
                 raise
 
     def close(self) -> None:
@@ -89,8 +87,12 @@ class Span:
 
 
 def require_tracing() -> None:
-    """Raise SettingsFaults when OpenTelemetry is not installed."""
-    if trace is None:
+    """Load OpenTelemetry, before a fork so that the processes share it; raises SettingsFaults when it is not installed."""
+    try:
+        loaded = (_TRACE.Status, _SDK.TracerProvider, _BATCHES.BatchSpanProcessor, _OTLP.OTLPSpanExporter)
+    except ImportError:
+        loaded = ()
+    if not loaded:
         raise SettingsFaults(
             [
                 Fault(
@@ -102,7 +104,7 @@ def require_tracing() -> None:
         )
 
 
-def configure_tracing(endpoint: str | None, version: str, exporter: SpanExporter | None = None) -> Tracing:
+def configure_tracing(endpoint: str | None, version: str, exporter: Any = None) -> Tracing:
     """Give the tracing that *endpoint* (an OTLP/HTTP URL, None: no tracing) asks for.
 
     To be called after a fork, once per process: the exporter runs a thread. *exporter* replaces the OTLP one in tests.
@@ -111,6 +113,7 @@ def configure_tracing(endpoint: str | None, version: str, exporter: SpanExporter
     if endpoint is None and exporter is None:
         return Tracing()
     require_tracing()
-    provider = TracerProvider(resource=Resource({"service.name": "spine-cds", "service.version": version}))
-    provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter(endpoint=endpoint)))
+    resource = _RESOURCES.Resource({"service.name": "spine-cds", "service.version": version})
+    provider = _SDK.TracerProvider(resource=resource)
+    provider.add_span_processor(_BATCHES.BatchSpanProcessor(exporter or _OTLP.OTLPSpanExporter(endpoint=endpoint)))
     return Tracing(provider)

@@ -13,7 +13,8 @@ from cds_service.errors import Fault
 PathKey = tuple[str | int, ...]
 
 # The C parser reads the whole folder in a fraction of the time; it is missing where PyYAML was built without libyaml.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The base loader guesses no types: here every scalar is text.
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(slots=True)

@@ -6,11 +6,9 @@ import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from pint import UndefinedUnitError
-from pint.errors import DimensionalityError
-from ucumvert import PintUcumRegistry
-
+from cds_service.later import Later
 from cds_service.patient.known import Measure
 from cds_service.patient.record import Concept, Quantity
 from cds_service.patient.unit_factors import FACTORS
@@ -175,6 +173,10 @@ class Ignored:
     reason: str
 
 
+_UCUM = Later("ucumvert")
+_PINT = Later("pint")
+"""Needed for a unit that is not written down in unit_factors.py, which few charts have."""
+
 _KNOWN_UNITS = frozenset(unit for pair in FACTORS for unit in pair)
 _UCUM_TEXT = re.compile(r"[A-Za-z0-9%*^/.\-+\[\]{}'_()#]+")
 _ONE_AT_A_TIME = threading.Lock()
@@ -182,8 +184,8 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _registry() -> PintUcumRegistry:
-    return PintUcumRegistry()
+def _registry() -> Any:
+    return _UCUM.PintUcumRegistry()
 
 
 @lru_cache(maxsize=4096)
@@ -226,7 +228,7 @@ def ask_library(source: str, target: str) -> tuple[float, float] | None:
     """As `linear`, asked of the UCUM library itself."""
     try:
         at_zero, at_hundred = _convert(0.0, source, target), _convert(100.0, source, target)
-    except (DimensionalityError, UndefinedUnitError, AttributeError):
+    except (_PINT.DimensionalityError, _PINT.UndefinedUnitError, AttributeError):
         return None  # AttributeError: UCUM knows the unit, but gives it no dimension (arbitrary units)
     return ((at_hundred - at_zero) / 100.0, at_zero)
 

@@ -46,3 +46,9 @@ SEEN_TOKENS = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Index("seen_token_by_expiry", "expires_at"),
 )
+
+REVISION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Alembic's own table: which revision the tables are at. It lies apart, for no migration makes it."""
+
+NEWEST_REVISION = "0001"
+"""The revision of the tables above: the last one in migrations/versions."""

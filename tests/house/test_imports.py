@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "cds_service"
 # A room may import only rooms of a lower floor, or itself. Longest matching name wins.
 FLOORS: dict[str, int] = {
     "errors": 0,
+    "later": 0,
     "patient": 1,
     "hooks": 1,
     "metrics": 1,
@@ -81,14 +82,19 @@ def _room(name: str) -> str:
     return name.split(".")[0]
 
 
-def _imports(tree: ast.AST) -> list[tuple[str, ast.stmt]]:
-    found: list[tuple[str, ast.stmt]] = []
+def _imports(tree: ast.AST) -> list[tuple[str, ast.stmt | ast.expr]]:
+    """Every module that is imported, at once or by Later("its name")."""
+    found: list[tuple[str, ast.stmt | ast.expr]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [(alias.name, node) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: imports are absolute"
             found.append((node.module or "", node))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Later":
+            (module,) = node.args
+            assert isinstance(module, ast.Constant), f"line {node.lineno}: Later takes a name that can be read here"
+            found.append((module.value, node))
     return found
 
 
@@ -127,6 +133,12 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         rooms = LIBRARIES.get(imported.split(".")[0])
         if rooms is not None:
             assert _room(name) in rooms, f"{name}:{node.lineno} imports {imported}; it belongs to {', '.join(rooms)}"
+
+
+def test_only_later_imports_by_name() -> None:
+    for path in _modules():
+        if _name(path) != "later":
+            assert "import_module" not in path.read_text() and "__import__" not in path.read_text(), _name(path)
 
 
 def test_only_settings_reads_the_environment() -> None:

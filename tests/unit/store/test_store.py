@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import select
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, select, text
 
 from cds_service.errors import StoreUnavailable
 from cds_service.store.feedback import NOT_OFFERED, FeedbackEntry, IssuedCard, Store
-from cds_service.store.migrate import newest_revision, revision_of
-from cds_service.store.tables import FEEDBACK, ISSUED_CARDS, METADATA, SEEN_TOKENS
+from cds_service.store.migrate import revision_of
+from cds_service.store.tables import FEEDBACK, ISSUED_CARDS, METADATA, NEWEST_REVISION, SEEN_TOKENS
 from tests.unit.store.conftest import REASONS
 
 CARD = "278d98fe-e025-56ff-a970-208ec68379e1"
@@ -192,17 +194,59 @@ def test_many_starts_at_once_migrate_once(url: str) -> None:
     for thread in threads:
         thread.join()
 
-    assert reached == [newest_revision()] * 4
+    assert reached == [NEWEST_REVISION] * 4
     for one in stores:
         one.close()
 
 
-def test_the_migrations_give_exactly_the_tables_the_code_uses(store: Store) -> None:
+def _differences(store: Store) -> list[object]:
     with store.engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
+        return compare_metadata(MigrationContext.configure(connection), METADATA)
 
-    assert differences == []
-    assert revision_of(store.engine) == newest_revision()
+
+def _tables(store: Store) -> dict[str, object]:
+    look = inspect(store.engine)
+    return {
+        name: (
+            [(one["name"], str(one["type"]), one["nullable"]) for one in look.get_columns(name)],
+            look.get_pk_constraint(name)["constrained_columns"],
+            sorted((one["name"], one["column_names"], one["unique"]) for one in look.get_indexes(name)),
+            [one["column_names"] for one in look.get_unique_constraints(name)],
+        )
+        for name in look.get_table_names()
+    }
+
+
+def test_the_newest_revision_is_the_last_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", "cds_service/store/migrations")
+
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST_REVISION
+
+
+def test_an_empty_store_gets_exactly_the_tables_that_the_migrations_give(store: Store) -> None:
+    at_once = _tables(store)
+    assert _differences(store) == []
+    assert revision_of(store.engine) == NEWEST_REVISION
+
+    METADATA.drop_all(store.engine)
+    with store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+    assert store.migrate() == NEWEST_REVISION
+
+    assert _tables(store) == at_once
+    assert _differences(store) == []
+
+
+def test_a_creation_that_fails_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(url)
+    monkeypatch.setattr("cds_service.store.migrate.NEWEST_REVISION", object())
+
+    with pytest.raises(StoreUnavailable):
+        store.migrate()
+
+    assert inspect(store.engine).get_table_names() == []
+    store.close()
 
 
 def test_a_store_without_tables_is_not_ready(url: str) -> None:
