@@ -17,6 +17,8 @@ Answered = TypeVar("Answered")
 
 _WORKED_OUT_MOST = 4096
 """Answers that `Knowledge.once` keeps: protocols times weeks, and what the grades of all rules take away."""
+_KEPT_MOST = 128
+"""Answers that `Knowledge.kept` keeps of those asked last, and as many again; one may have some 15 kB (a programme)."""
 
 
 class Status(Enum):
@@ -512,6 +514,28 @@ class Knowledge:
             if len(self._worked_out) >= _WORKED_OUT_MOST:
                 self._worked_out.clear()
             found = self._worked_out[question] = work_out()
+        return found
+
+    @cached_property
+    def _kept(self) -> list[dict[Hashable, Any]]:
+        """What was asked lately, and what was asked before that: when the first is full it takes the place of the second."""
+        return [{}, {}]
+
+    def kept(self, question: Hashable, work_out: Callable[[], Answered]) -> Answered:
+        """Give what *work_out* makes of this knowledge alone, for questions of which there are more than can be kept:
+        the ones asked last stay.
+
+        As with `once`, the question may hold ids, numbers and texts of ours, and nothing of a chart.
+        """
+        lately, before = self._kept
+        found = lately.get(question)
+        if found is None:
+            found = before.get(question)
+            if found is None:
+                found = work_out()
+            if len(lately) >= _KEPT_MOST:
+                self._kept[:] = lately, before = {}, lately
+            lately[question] = found
         return found
 
     @cached_property

@@ -6,9 +6,11 @@ Offers nothing to a user who may not order, nothing twice, and no programme wher
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property, partial
+from html import escape
 
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan
 from cds_service.clinical.follow_up import FollowUp
@@ -25,6 +27,7 @@ from cds_service.knowledge.model import ActivityTarget, Effect, Knowledge, Progr
 from cds_service.orders.call import CallFacts
 from cds_service.orders.existing import Existing, find_existing, find_goal, running_programmes
 from cds_service.orders.ids import part_id
+from cds_service.orders.own import GoalOfPhase, InJson, Own, actions_mould, cast, stand_ins
 from cds_service.orders.shapes import (
     EXERCISE_THERAPY,
     ICD10CM,
@@ -34,14 +37,16 @@ from cds_service.orders.shapes import (
     concept,
     goal,
     goal_target,
-    moment,
     period,
     service_request,
+    signed,
+    supporting,
 )  # fmt: skip
 from cds_service.orders.suggestion import Action, Suggestion
 from cds_service.orders.timing import next_gate, phase_span, week_starts
 from cds_service.orders.words import exercise_name, lower_first, operation_name, operation_text, weeks_text
 from cds_service.patient.chart_text import known_line, one_line
+from cds_service.wire.mould import Written
 
 _NO_PROGRAMME = (Effect.STOP_ALL, Effect.BASELINE_ONLY)
 _URGENT = {Severity.CRITICAL: "stat", Severity.WARNING: "urgent"}
@@ -74,7 +79,7 @@ def programme_offers(
         return Offers((), tuple(notes))
     if call.orders is None:
         notes.append("Existing orders could not be read: check for duplicates before ordering.")
-    choices: list[tuple[str, str, list[Action]]] = []
+    choices: list[tuple[str, str, Sequence[Action]]] = []
     refusal = order_refusal(advice)
     referral = made.referral() if ordered[REFER_PHYSIOTHERAPY] is None and (advice.supervised or refusal) else []
     gate = made.follow_up_due(due) if due is not None and ordered[FOLLOW_UP] is None else []
@@ -136,7 +141,7 @@ def red_flag_offers(
     if ordered is not None:
         notes.append(_already(URGENT_EVALUATION, ordered))
     evaluation = made.evaluation(pressing) if ordered is None else []
-    choices: list[tuple[str, str, list[Action]]] = []
+    choices: list[tuple[str, str, Sequence[Action]]] = []
     asked = (
         "urgent evaluation" if any(one.severity is Severity.CRITICAL for one in pressing) else "review by the surgeon"
     )
@@ -173,7 +178,11 @@ def _already(kind: str, found: Existing) -> str:
 
 
 class _Made:
-    """The actions of one card. Ids of what is created follow from the card's id, so a repeat gives the same."""
+    """The actions of one card. Ids of what is created follow from the card's id, so a repeat gives the same.
+
+    What is written takes the patient's own parts from `own` alone: the orders that nearly every programme card offers are
+    cast in moulds, which are written by the same methods with stand-ins.
+    """
 
     def __init__(self, advice: Advice, knowledge: Knowledge, call: CallFacts, card: str):
         self.advice = advice
@@ -182,70 +191,136 @@ class _Made:
         self.call = call
         self.card = card
         self.plans = advice.plans
-        self.operations = " and ".join(operation_text(plan) for plan in advice.plans)
+
+    @cached_property
+    def own(self) -> Own:
+        on = self.advice.on
+        start, end = phase_span(self.plans)
+        by = signed(self.call)
+        return Own(
+            by=by,
+            id_of=partial(part_id, self.card),
+            on=on.isoformat(),
+            start=start.isoformat() if start else None,
+            end=end.isoformat() if end else None,
+            refer_from=max(start, on).isoformat() if start else None,
+            operations=" and ".join(operation_text(plan) for plan in self.plans),
+            rationale=self._rationale(),
+            reason=self._reason_text(),
+            facts=supporting(by, self._facts()),
+            goals=tuple(self._goals()),
+        )
+
+    @cached_property
+    def _in_json(self) -> InJson:
+        return InJson(self.own)
 
     def existing(self, kind: str) -> Existing | None:
         return find_existing(self.call.orders, kind, self.content, self.advice.on)
 
-    def suggestions(self, choices: list[tuple[str, str, list[Action]]]) -> tuple[Suggestion, ...]:
+    def suggestions(self, choices: list[tuple[str, str, Sequence[Action]]]) -> tuple[Suggestion, ...]:
         """The first choice is the recommended one."""
         return tuple(
-            Suggestion(part_id(self.card, name), label, tuple(actions), is_recommended=index == 0)
+            Suggestion(
+                part_id(self.card, name),
+                label,
+                actions if isinstance(actions, Written) else tuple(actions),
+                is_recommended=index == 0,
+            )
             for index, (name, label, actions) in enumerate(choices)
         )
 
-    def programme(self) -> list[Action]:
+    def programme(self) -> Sequence[Action]:
         """Goal(s), CarePlan and the home programme's ServiceRequest, in the order of a transaction."""
-        goals, goal_actions = self._goals()
-        plan_id, request_id = part_id(self.card, "care-plan"), part_id(self.card, "home-programme")
-        start, end = phase_span(self.plans)
-        span = period(start, end)
-        title = f"Exercise programme: {self.operations}, {self._weeks()}"
+        shown = tuple((one.exercise, one.dose, one.caution) for one in self.advice.programme)
+        return self._cast("programme", shown, self._programme)
+
+    def referral(self) -> Sequence[Action]:
+        shown = tuple((one.exercise, one.dose) for one in self.advice.supervised)
+        return self._cast("referral", (shown, order_refusal(self.advice)), self._referral)
+
+    def _cast(self, what: str, shown: Hashable, write: Callable[[Own], list[Action]]) -> Sequence[Action]:
+        """Give the actions from their mould, where one protocol of ours says all that is not the patient's own.
+
+        The question holds what of ours the mould says, and which of the patient's own parts there are, never what
+        these say.
+        """
+        own = self.own
+        if not self._fits_a_mould:
+            return write(own)
+        plan = self.plans[0]
+        by, test = own.by, plan.next_test
+        question = (
+            what, shown, by.profile, by.in_r5, self.call.service_base_url, self.advice.knowledge_version,
+            plan.protocol.id, tuple([say for _, say in plan.restrictions]), test and (test.week, test.say),
+            plan.operation.fusion, tuple([one.text for one in own.goals]),
+            by.encounter is None, own.start is None, own.end is None, bool(own.facts),
+        )  # fmt: skip
+        mould = self.knowledge.kept(question, lambda: actions_mould(write(stand_ins(own))))
+        return cast(mould, self._in_json) if mould.is_full else write(own)
+
+    @cached_property
+    def _fits_a_mould(self) -> bool:
+        """One protocol as knowledge has it, in one of its phases, with goals that all are to be set; and levels that stand
+        the same in plain text and in a narrative."""
+        plan, own = self.plans[0], self.own
+        return (
+            len(self.plans) == 1
+            and plan.phase is not None
+            and self.knowledge.protocols.get(plan.protocol.id) is plan.protocol
+            and not any(one.known for one in own.goals)
+            and escape(own.operations) == own.operations
+        )
+
+    def _programme(self, own: Own) -> list[Action]:
+        plan_id, request_id = own.id_of("care-plan"), own.id_of("home-programme")
+        goals = [one.known or f"Goal/{own.id_of(f'goal-{number}')}" for number, one in enumerate(own.goals, start=1)]
+        span = period(own.start, own.end)
+        title = f"Exercise programme: {own.operations}, {self._weeks(own)}"
         plan = care_plan(
-            self.call, plan_id, title, self._plan_lines(), self._canonicals(HOME_PROGRAMME), span, goals,
+            own.by, plan_id, title, self._plan_lines(), self._canonicals(HOME_PROGRAMME), span, goals,
             [f"ServiceRequest/{request_id}"],
         )  # fmt: skip
         request = service_request(
-            self.call, "ServiceRequest", request_id,
-            concept(*EXERCISE_THERAPY, text=title), self._canonicals(HOME_PROGRAMME), self._rationale(),
-            self._reason(), self._supporting(), period=span, based_on=f"CarePlan/{plan_id}", goals=goals,
-            by_patient=True, instruction=self._instruction(),
+            own.by, "ServiceRequest", request_id,
+            concept(*EXERCISE_THERAPY, text=title), self._canonicals(HOME_PROGRAMME), own.rationale,
+            self._reason(own), own.facts, period=span, based_on=f"CarePlan/{plan_id}", goals=goals,
+            by_patient=True, instruction=self._instruction(own),
         )  # fmt: skip
         return [
-            *goal_actions,
+            *self._set_goals(own),
             Action("create", f"Plan: {title}", plan),
             Action("create", f"Order the home programme ({len(self.advice.programme)} exercises)", request),
         ]
 
-    def referral(self) -> list[Action]:
+    def _referral(self, own: Own) -> list[Action]:
         supervised = [
             f"Supervised only: {self._name(one)} ({known_line(one.dose, 120)})" for one in self.advice.supervised
         ]
         refusal = order_refusal(self.advice)
         if refusal:
             supervised.insert(0, f"Agree the programme with the surgeon first: {one_line(refusal, 200)}")
-        start, end = phase_span(self.plans)
-        if start is not None and start < self.advice.on:
-            start = self.advice.on
         request = service_request(
-            self.call, "referral", part_id(self.card, "referral"),
-            concept(SNOMED, "410158009", "Assessment for physical therapy", f"Physiotherapy after {self.operations}"),
-            self._canonicals(REFER_PHYSIOTHERAPY), self._rationale(), self._reason(), self._supporting(),
-            period=period(start, end), details=supervised,
+            own.by, "referral", own.id_of("referral"),
+            concept(SNOMED, "410158009", "Assessment for physical therapy", f"Physiotherapy after {own.operations}"),
+            self._canonicals(REFER_PHYSIOTHERAPY), own.rationale, self._reason(own), own.facts,
+            period=period(own.refer_from, own.end), details=supervised,
         )  # fmt: skip
-        return [Action("create", f"Refer to physiotherapy after {self.operations}", request)]
+        return [Action("create", f"Refer to physiotherapy after {own.operations}", request)]
 
     def consultation(self) -> list[Action]:
+        own = self.own
         why = order_refusal(self.advice) or "the programme needs the surgeon's agreement"
         request = service_request(
-            self.call, "referral", part_id(self.card, "consultation"),
+            own.by, "referral", own.id_of("consultation"),
             concept(SNOMED, "11429006", "Consultation", "Spine surgeon: agree the exercise programme"),
-            self._canonicals(CONSULT_SURGEON), f"Asked because {one_line(why, 300)}.", self._reason(),
-            self._supporting(), occurs_on=moment(self.call),
+            self._canonicals(CONSULT_SURGEON), f"Asked because {one_line(why, 300)}.", self._reason(own),
+            own.facts, occurs_on=own.by.moment,
         )  # fmt: skip
         return [Action("create", "Ask the spine surgeon to agree the exercise programme", request)]
 
     def evaluation(self, alerts: list[Alert]) -> list[Action]:
+        own = self.own
         titles = "; ".join(one_line(one.title, 80) for one in alerts)
         asked = (
             "Urgent evaluation" if any(one.severity is Severity.CRITICAL for one in alerts) else "Review by the surgeon"
@@ -254,13 +329,13 @@ class _Made:
         rationale = " ".join(f"{one.rule} {one_line(one.title, 80)}: {one_line(one.because, 300)}." for one in alerts)
         worst = min(alerts, key=lambda one: list(Severity).index(one.severity))
         request = service_request(
-            self.call, "referral", part_id(self.card, "evaluation"),
+            own.by, "referral", own.id_of("evaluation"),
             concept(SNOMED, "11429006", "Consultation", f"{asked}: {titles}"),
             self._canonicals(URGENT_EVALUATION), rationale,
-            {"text": f"{titles} after {self.operations or 'spine surgery'}"},
-            [*self._procedures(), *(one for one in facts if not one.startswith("Condition/"))],
+            {"text": f"{titles} after {own.operations or 'spine surgery'}"},
+            supporting(own.by, [*self._procedures(), *(one for one in facts if not one.startswith("Condition/"))]),
             conditions=[one for one in facts if one.startswith("Condition/")],
-            priority=_URGENT.get(worst.severity, "urgent"), occurs_on=moment(self.call),
+            priority=_URGENT.get(worst.severity, "urgent"), occurs_on=own.by.moment,
             details=[one_line(one.do, 200) for one in alerts],
         )  # fmt: skip
         return [Action("create", f"Request: {lower_first(asked)}: {titles}", request)]
@@ -282,42 +357,48 @@ class _Made:
     def _follow_up(self, plan: Plan, test: ProgressionTest | None, day: date) -> list[Action]:
         if test is None:
             return []
+        own = self.own
         request = service_request(
-            self.call, "referral", part_id(self.card, "follow-up"),
+            own.by, "referral", own.id_of("follow-up"),
             concept(SNOMED, "390906007", "Follow-up encounter", f"Follow-up at week {test.week}: {operation_text(plan)}"),
             self._canonicals(FOLLOW_UP),
             f"Phase gate {test.from_phase} to {test.to_phase} at week {test.week}: {known_line(test.say, 400)}",
-            self._reason(), self._procedures(), occurs_on=day.isoformat(), details=[known_line(test.say, 400)],
+            self._reason(own), supporting(own.by, self._procedures()), occurs_on=day.isoformat(),
+            details=[known_line(test.say, 400)],
         )  # fmt: skip
         return [Action("create", f"Request the follow-up on {day.isoformat()} (week {test.week})", request)]
 
-    def _goals(self) -> tuple[list[str], list[Action]]:
-        """References of every goal of the programme, and the actions for those that the chart does not hold yet."""
-        pointed: list[str] = []
+    def _set_goals(self, own: Own) -> list[Action]:
+        """The actions for those goals that the chart does not hold yet."""
         actions: list[Action] = []
-        for number, (text, target) in enumerate(self._goal_texts(), start=1):
-            known = find_goal(self.call.orders, text)
-            if known is not None:
-                pointed.append(known.reference)
+        for number, one in enumerate(own.goals, start=1):
+            if one.known is not None:
                 continue
-            made = goal(self.call, part_id(self.card, f"goal-{number}"), text, self.advice.on, target)
-            pointed.append(f"Goal/{made['id']}")
-            actions.append(Action("create", f"Set the goal: {text}", made))
-        return pointed, actions
+            target = one.target and goal_target(
+                one.target.measure, one.target.measure_display, one.target.value, one.target.unit_text, one.target.unit,
+                one.due,
+            )  # fmt: skip
+            made = goal(own.by, own.id_of(f"goal-{number}"), one.text, own.on, target)
+            actions.append(Action("create", f"Set the goal: {one.text}", made))
+        return actions
 
-    def _goal_texts(self) -> Iterable[tuple[str, Resource | None]]:
+    def _goals(self) -> Iterable[GoalOfPhase]:
+        """The goals of the phases on this day; a goal that the chart holds already is pointed to, not set again."""
         for plan in self.plans:
             if plan.phase is None:
                 continue
-            for number in self._targets(plan):
-                due = week_starts(plan, number.week)
+            for target in self._targets(plan):
+                due = week_starts(plan, target.week)
                 if due is None or due < self.advice.on:
                     continue
-                target = goal_target(
-                    number.measure, number.measure_display, number.value, number.unit_text, number.unit, due
-                )
-                yield known_line(number.say, 200), target
-            yield known_line(f"{operation_name(plan.protocol)}, {weeks_text(plan.phase)}: {plan.phase.goal}", 300), None
+                text = known_line(target.say, 200)
+                yield GoalOfPhase(text, target, due.isoformat(), self._known(text))
+            text = known_line(f"{operation_name(plan.protocol)}, {weeks_text(plan.phase)}: {plan.phase.goal}", 300)
+            yield GoalOfPhase(text, None, None, self._known(text))
+
+    def _known(self, goal_text: str) -> str | None:
+        found = find_goal(self.call.orders, goal_text) if self.call.orders else None
+        return found.reference if found is not None else None
 
     def _targets(self, plan: Plan) -> list[ActivityTarget]:
         if self.content is None or plan.phase is None:
@@ -339,11 +420,11 @@ class _Made:
     def _limits(self) -> list[str]:
         return [known_line(say, 300) for plan in self.plans for _, say in plan.restrictions]
 
-    def _instruction(self) -> str:
+    def _instruction(self, own: Own) -> str:
         names = " and ".join(
             dict.fromkeys(lower_first(known_line(plan.protocol.plain_name, 120)) for plan in self.plans)
         )
-        lines = [f"Your home exercises ({self._weeks()}) after: {names}."]
+        lines = [f"Your home exercises ({self._weeks(own)}) after: {names}."]
         for number, one in enumerate(self.advice.programme, start=1):
             exercise = self.knowledge.exercises.get(one.exercise)
             how = f" {known_line(exercise.how, 400)}" if exercise else ""
@@ -377,17 +458,16 @@ class _Made:
             parts.append("Draft knowledge, not yet signed off by a clinician.")
         return " ".join(parts)
 
-    def _reason(self) -> Resource:
-        plan = self.plans[0]
-        day = f" on {plan.operation.date.isoformat()}" if plan.operation.date else ""
-        text = (
-            " and ".join(operation_text(one) for one in self.plans)
-            if len(self.plans) > 1
-            else operation_text(plan) + day
-        )
-        if plan.operation.fusion:
-            return concept(ICD10CM, "Z98.1", "Arthrodesis status", f"Aftercare: {text}")
-        return concept(ICD10CM, "Z98.890", "Other specified postprocedural states", f"Aftercare: {text}")
+    def _reason_text(self) -> str:
+        plans = self.plans
+        day = plans[0].operation.date if len(plans) == 1 else None
+        text = " and ".join(operation_text(one) for one in plans)
+        return f"Aftercare: {text}{f' on {day.isoformat()}' if day else ''}"
+
+    def _reason(self, own: Own) -> Resource:
+        if self.plans[0].operation.fusion:
+            return concept(ICD10CM, "Z98.1", "Arthrodesis status", own.reason)
+        return concept(ICD10CM, "Z98.890", "Other specified postprocedural states", own.reason)
 
     def _canonicals(self, kind: str) -> list[str]:
         base, version = self.call.service_base_url, self.advice.knowledge_version
@@ -397,17 +477,14 @@ class _Made:
     def _procedures(self) -> list[str]:
         return [one for plan in self.plans for one in plan.operation.procedures]
 
-    def _supporting(self) -> list[str]:
+    def _facts(self) -> list[str]:
         facts = [evidence.reference for one in self.advice.alerts for evidence in one.evidence]
         facts += [evidence.reference for one in self.advice.modifiers for evidence in one.evidence]
         return [*self._procedures(), *(one for one in facts if not one.startswith("Patient/"))]
 
-    def _weeks(self) -> str:
+    def _weeks(self, own: Own) -> str:
         phases = [plan.phase for plan in self.plans if plan.phase is not None]
-        if len(phases) == 1:
-            return weeks_text(phases[0])
-        start, end = phase_span(self.plans)
-        return f"{start.isoformat() if start else ''} to {end.isoformat() if end else 'open'}"
+        return weeks_text(phases[0]) if len(phases) == 1 else f"{own.start or ''} to {own.end or 'open'}"
 
     def _name(self, one: Allowed) -> str:
         return exercise_name(self.knowledge, one.exercise)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -65,39 +65,71 @@ def references(found: Iterable[str]) -> list[Resource]:
     return [{"reference": one} for one in dict.fromkeys(found) if is_reference(one)]
 
 
-def meta(call: CallFacts, kind: str) -> Resource:
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What all orders of one call share: their shape (*profile*, *in_r5*), and who orders for whom, when.
+
+    *patient*, *requester* and *encounter* are references (`Patient/123`); *moment* is a FHIR dateTime.
+    """
+
+    profile: str
+    in_r5: bool
+    patient: str
+    requester: str | None
+    encounter: str | None
+    moment: str
+
+
+def signed(call: CallFacts) -> Signed:
+    encounter = f"Encounter/{call.encounter_id}"
+    return Signed(
+        call.order_profile,
+        call.writes_r5,
+        f"Patient/{call.patient_id}",
+        call.requester,
+        encounter if call.encounter_id and is_reference(encounter) else None,
+        moment(call),
+    )
+
+
+def supporting(by: Signed, found: Iterable[str]) -> list[Resource]:
+    """Give the references *found* as supportingInfo has them: in R5 each is a CodeableReference."""
+    return [{"reference": one} for one in references(found)] if by.in_r5 else references(found)
+
+
+def meta(by: Signed, kind: str) -> Resource:
     """Give `{"meta": ...}` with the profile that the resource claims; nothing in R5, whose guides do not exist yet."""
-    if call.writes_r5:
+    if by.in_r5:
         return {}
-    return {"meta": {"profile": [PROFILES[(call.order_profile, kind)]]}}
+    return {"meta": {"profile": [PROFILES[(by.profile, kind)]]}}
 
 
-def goal(call: CallFacts, id_: str, description: str, start: date, target: Resource | None = None) -> Resource:
+def goal(by: Signed, id_: str, description: str, start: str, target: Resource | None = None) -> Resource:
     """Give a Goal. With *target* it holds a number and a day; without one its text is the whole goal."""
-    found: Resource = {"resourceType": "Goal", "id": id_, **meta(call, "Goal"), "lifecycleStatus": "proposed"}
-    if call.order_profile == "pa":
+    found: Resource = {"resourceType": "Goal", "id": id_, **meta(by, "Goal"), "lifecycleStatus": "proposed"}
+    if by.profile == "pa":
         found["category"] = [PHYSICAL_ACTIVITY]
     found["description"] = {"text": description}
-    found["subject"] = _patient(call)
-    found["startDate"] = start.isoformat()
+    found["subject"] = {"reference": by.patient}
+    found["startDate"] = start
     if target is not None:
         found["target"] = [target]
-    found["source" if call.writes_r5 else "expressedBy"] = {"reference": call.requester}
+    found["source" if by.in_r5 else "expressedBy"] = {"reference": by.requester}
     return found
 
 
-def goal_target(measure: str, display: str, value: float, unit_text: str, unit: str, due: date) -> Resource:
+def goal_target(measure: str, display: str, value: float, unit_text: str, unit: str, due: str) -> Resource:
     """Give a Goal target that PAGoal accepts: LOINC measure, UCUM quantity, due day."""
     number = int(value) if value == int(value) else value
     return {
         "measure": concept(LOINC, measure, display),
         "detailQuantity": {"value": number, "unit": unit_text, "system": UCUM, "code": unit},
-        "dueDate": due.isoformat(),
+        "dueDate": due,
     }
 
 
 def care_plan(
-    call: CallFacts,
+    by: Signed,
     id_: str,
     title: str,
     lines: Iterable[tuple[str, Iterable[str]]],
@@ -107,35 +139,35 @@ def care_plan(
     requests: Iterable[str],
 ) -> Resource:
     """Give a CarePlan whose narrative is the plan: *lines* are headings, each with its items."""
-    proposal = call.order_profile == "cpg-proposal"
-    found: Resource = {"resourceType": "CarePlan", "id": id_, **meta(call, "CarePlan")}
+    proposal = by.profile == "cpg-proposal"
+    found: Resource = {"resourceType": "CarePlan", "id": id_, **meta(by, "CarePlan")}
     found["text"] = {"status": "additional", "div": _narrative(title, lines)}
     found["instantiatesCanonical"] = canonicals
     found["status"] = "draft"
     found["intent"] = "proposal" if proposal else "plan"
-    found["category"] = [ASSESS_PLAN, PHYSICAL_ACTIVITY] if call.order_profile == "pa" else [ASSESS_PLAN]
+    found["category"] = [ASSESS_PLAN, PHYSICAL_ACTIVITY] if by.profile == "pa" else [ASSESS_PLAN]
     found["title"] = title
-    found["subject"] = _patient(call)
-    found.update(_encounter(call))
+    found["subject"] = {"reference": by.patient}
+    found.update(_encounter(by))
     if period:
         found["period"] = period
-    found["created"] = moment(call)
-    found["custodian" if call.writes_r5 else "author"] = {"reference": call.requester}
+    found["created"] = by.moment
+    found["custodian" if by.in_r5 else "author"] = {"reference": by.requester}
     found["goal"] = references(goals)
-    activity = "plannedActivityReference" if call.writes_r5 else "reference"
+    activity = "plannedActivityReference" if by.in_r5 else "reference"
     found["activity"] = [{activity: one} for one in references(requests)]
     return found
 
 
 def service_request(
-    call: CallFacts,
+    by: Signed,
     kind: str,
     id_: str,
     code: Resource,
     canonicals: list[str],
     rationale: str,
     reason: Resource,
-    supporting: Iterable[str],
+    facts: list[Resource],
     *,
     priority: str = "routine",
     period: Resource | None = None,
@@ -149,10 +181,11 @@ def service_request(
 ) -> Resource:
     """Give a ServiceRequest: *kind* "ServiceRequest" is the exercise prescription, "referral" anything else.
 
-    *conditions* are Conditions that we really saw (reasonReference); a Procedure belongs into *supporting*.
+    *conditions* are Conditions that we really saw (reasonReference); a Procedure belongs into *facts*, which `supporting`
+    gives.
     *details* are orderDetail texts; R5 has no such element, so they become the patient-independent note there.
     """
-    found: Resource = {"resourceType": "ServiceRequest", "id": id_, **meta(call, kind)}
+    found: Resource = {"resourceType": "ServiceRequest", "id": id_, **meta(by, kind)}
     found["extension"] = [{"url": PERTAINS_TO_GOAL, "valueReference": one} for one in references(goals)] + [
         {"url": CPG_RATIONALE, "valueMarkdown": rationale}
     ]
@@ -160,28 +193,28 @@ def service_request(
     if based_on:
         found["basedOn"] = references([based_on])
     found["status"] = "draft"
-    found["intent"] = "proposal" if call.order_profile == "cpg-proposal" else "order"
-    found["category"] = _category(call, kind)
+    found["intent"] = "proposal" if by.profile == "cpg-proposal" else "order"
+    found["category"] = _category(by, kind)
     found["priority"] = priority
-    found["code"] = {"concept": code} if call.writes_r5 else code
-    if details and not call.writes_r5:
+    found["code"] = {"concept": code} if by.in_r5 else code
+    if details and not by.in_r5:
         found["orderDetail"] = [{"text": one} for one in details]
-    found["subject"] = _patient(call)
-    found.update(_encounter(call))
+    found["subject"] = {"reference": by.patient}
+    found.update(_encounter(by))
     if period:
         found["occurrencePeriod"] = period
     elif occurs_on:
         found["occurrenceDateTime"] = occurs_on
-    found["authoredOn"] = moment(call)
-    found["requester"] = {"reference": call.requester}
+    found["authoredOn"] = by.moment
+    found["requester"] = {"reference": by.requester}
     if by_patient:
-        found["performer"] = [_patient(call)]
-    _add_reasons(found, call, reason, references(conditions), references(supporting))
-    if details and call.writes_r5:
-        note = {"authorReference": {"reference": call.requester}, "time": moment(call), "text": "; ".join(details)}
+        found["performer"] = [{"reference": by.patient}]
+    _add_reasons(found, by, reason, references(conditions), facts)
+    if details and by.in_r5:
+        note = {"authorReference": {"reference": by.requester}, "time": by.moment, "text": "; ".join(details)}
         found["note"] = [note]
     if instruction:
-        found["patientInstruction"] = [{"instructionMarkdown": instruction}] if call.writes_r5 else instruction
+        found["patientInstruction"] = [{"instructionMarkdown": instruction}] if by.in_r5 else instruction
     return found
 
 
@@ -190,41 +223,32 @@ def moment(call: CallFacts) -> str:
     return call.at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def period(start: date | None, end: date | None) -> Resource | None:
-    found = {"start": start.isoformat() if start else None, "end": end.isoformat() if end else None}
-    kept = {key: value for key, value in found.items() if value}
-    return kept or None
+def period(start: str | None, end: str | None) -> Resource | None:
+    """Give a Period of days; None where it is open on both sides."""
+    return {key: value for key, value in (("start", start), ("end", end)) if value} or None
 
 
 def _add_reasons(
-    found: Resource, call: CallFacts, reason: Resource, conditions: list[Resource], supporting: list[Resource]
+    found: Resource, by: Signed, reason: Resource, conditions: list[Resource], facts: list[Resource]
 ) -> None:
-    if call.writes_r5:
+    if by.in_r5:
         found["reason"] = [{"concept": reason}] + [{"reference": one} for one in conditions]
-        if supporting:
-            found["supportingInfo"] = [{"reference": one} for one in supporting]
-        return
-    found["reasonCode"] = [reason]
-    if conditions:
-        found["reasonReference"] = conditions
-    if supporting:
-        found["supportingInfo"] = supporting
+    else:
+        found["reasonCode"] = [reason]
+        if conditions:
+            found["reasonReference"] = conditions
+    if facts:
+        found["supportingInfo"] = facts
 
 
-def _category(call: CallFacts, kind: str) -> list[Resource]:
+def _category(by: Signed, kind: str) -> list[Resource]:
     if kind == "referral":
         return [EVALUATION]
-    return [PHYSICAL_ACTIVITY, THERAPY] if call.order_profile == "pa" else [THERAPY]
+    return [PHYSICAL_ACTIVITY, THERAPY] if by.profile == "pa" else [THERAPY]
 
 
-def _patient(call: CallFacts) -> Resource:
-    return {"reference": f"Patient/{call.patient_id}"}
-
-
-def _encounter(call: CallFacts) -> Resource:
-    if call.encounter_id and is_reference(f"Encounter/{call.encounter_id}"):
-        return {"encounter": {"reference": f"Encounter/{call.encounter_id}"}}
-    return {}
+def _encounter(by: Signed) -> Resource:
+    return {"encounter": {"reference": by.encounter}} if by.encounter else {}
 
 
 def _narrative(title: str, lines: Iterable[tuple[str, Iterable[str]]]) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from cds_service.errors import Fault
 from cds_service.hooks.hook import SPECIFICATION_VERSION, Hook
+from cds_service.wire.mould import Written
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -35,13 +36,16 @@ def without_empties(value: Any) -> Any:
 
     Dataclasses become objects with camelCase names; the names in mappings (FHIR resources) stay as they are.
     """
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if isinstance(value, Mapping):
+    if kind is Written:
+        return msgspec.Raw(value.json)
+    if kind is dict or isinstance(value, Mapping):
         return _kept(value.items())
     if isinstance(value, list | tuple):
         return [kept for one in value if not _is_empty(kept := one if type(one) is str else without_empties(one))]
-    return _kept((name, getattr(value, attribute)) for attribute, name in _members(type(value)))
+    return _kept((name, getattr(value, attribute)) for attribute, name in _members(kind))
 
 
 def _kept(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -22,3 +22,19 @@ def test_the_table_of_answers_has_an_end(monkeypatch) -> None:
 
     assert [ours.once(number, lambda number=number: number + 1) for number in range(5)] == [1, 2, 3, 4, 5]
     assert len(ours._worked_out) <= 2
+
+
+def test_what_was_asked_last_is_kept_and_the_rest_goes(monkeypatch) -> None:
+    monkeypatch.setattr(model, "_KEPT_MOST", 3)
+    ours, worked_out = replace(knowledge()), []
+
+    def ask(question: int) -> str:
+        return ours.kept(question, lambda: worked_out.append(question) or f"answer {question}")
+
+    for number in range(1, 20):
+        assert ask(0) == "answer 0"
+        assert ask(number) == ask(number) == f"answer {number}"
+
+    assert worked_out == list(range(20))
+    assert sum(map(len, ours._kept)) <= 6
+    assert ask(1) == "answer 1" and worked_out[-1] == 1

@@ -1,0 +1,115 @@
+"""JSON made ahead of time: moulds with holes for what differs from call to call, and lists that are JSON already.
+
+A mould is made once from values in which a `stand_in` takes the place of each of the patient's own; to fill it is a copy.
+What is filled in is JSON itself, so nothing of a chart is ever put between quotation marks unescaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+_ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder().decode
+# Of signs that an id may hold, so that a stand-in passes where a reference or an id is asked for.
+_STAND_IN = re.compile(rb'("0hole\.=[a-z0-9-]+\.eloh0"|0hole\.[a-z0-9-]+\.eloh0)')
+
+
+def stand_in(name: str) -> str:
+    """Give the text that stands for the patient's own *name* within a text of a mould."""
+    return f"0hole.{name}.eloh0"
+
+
+def stand_in_for_whole(name: str) -> str:
+    """Give the text that stands in a mould for a whole value (a list, an object), not for a part of a text."""
+    return f"0hole.={name}.eloh0"
+
+
+def inner_json(text: str) -> bytes:
+    """Give *text* as it stands between the quotation marks of a JSON string."""
+    return _ENCODE(text)[1:-1]
+
+
+def json_of(value: Any) -> bytes:
+    """Give *value* as JSON in UTF-8."""
+    return _ENCODE(value)
+
+
+class Mould:
+    """JSON with holes. Holds nothing of any patient: what it is made of has stand-ins there."""
+
+    __slots__ = ("_pattern", "_wanted", "is_full")
+
+    def __init__(self, value: Any):
+        self.is_full = _is_full(value)
+        """True where nothing in it is empty, so that it may be sent as it is (rule B1)."""
+        parts = _STAND_IN.split(_ENCODE(value))
+        self._pattern = b"%b".join(part.replace(b"%", b"%%") for part in parts[::2])
+        self._wanted = tuple(
+            one.strip(b'"').decode()[len("0hole.") : -len(".eloh0")].lstrip("=") for one in parts[1::2]
+        )
+
+    def filled(self, own: Mapping[str, bytes]) -> bytes:
+        """Give the JSON with *own* in its holes: by name, the inside of a JSON string or a whole JSON value."""
+        return self._pattern % tuple([own[name] for name in self._wanted])
+
+
+def _is_full(value: Any) -> bool:
+    if isinstance(value, dict):
+        return bool(value) and all(map(_is_full, value.values()))
+    if isinstance(value, list):
+        return bool(value) and all(map(_is_full, value))
+    return value is not None and value != ""
+
+
+class Written(Sequence[Any]):
+    """A list that is JSON already, with nothing empty in it; *read* makes its values where somebody looks at them.
+
+    *pieces* are runs of its items, each as JSON without the brackets.
+    """
+
+    __slots__ = ("_pieces", "_read", "_values")
+
+    def __init__(self, pieces: tuple[bytes, ...], read: Callable[[Any], Any]):
+        self._pieces = pieces
+        self._read = read
+        self._values: tuple[Any, ...] | None = None
+
+    @property
+    def json(self) -> bytes:
+        return b"[" + b",".join(self._pieces) + b"]"
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        if self._values is None:
+            self._values = tuple(map(self._read, _DECODE(self.json)))
+        return self._values
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.values[place]
+
+    def __eq__(self, other: object) -> bool:
+        return self.values == (other.values if isinstance(other, Written) else other)
+
+    __hash__ = None
+
+    def __add__(self, other: Sequence[Any]) -> Sequence[Any]:
+        """Give both lists as one, still unread where both are."""
+        if isinstance(other, Written) and other._read is self._read:
+            return Written(self._pieces + other._pieces, self._read)
+        return (*self, *other)
+
+    def __radd__(self, other: Sequence[Any]) -> Sequence[Any]:
+        return (*other, *self)
