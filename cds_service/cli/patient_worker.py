@@ -1,8 +1,12 @@
-"""A gunicorn worker that gives a thread only to requests that have arrived whole, so slow clients hold up nobody.
+"""A gunicorn worker that collects requests before they cost a thread, and answers those that cannot wait at once.
 
 gunicorn's thread worker reads a request inside the thread that answers it: as many clients as there are threads, each
 sending a byte now and then, stop the service. Here the main loop collects what arrives, without waiting, and hands the
 bytes on unchanged; gunicorn's own parser still decides what they mean.
+
+A request that asks nobody else (no FHIR server, no store) computes from its first moment to its last, and Python computes
+in one thread at a time: a thread for it costs more than half a millisecond and gains nothing. Those are answered on the
+main loop (`at_once` names them); one that finds out that it must wait says so, and is answered again in a thread.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from selectors import EVENT_READ
 from typing import Any
 from weakref import WeakSet
 
+from gunicorn.http import wsgi
 from gunicorn.http.errors import (
     ExpectationFailed,
     LimitRequestHeaders,
@@ -27,9 +32,12 @@ from gunicorn.http.errors import (
     ParseException,
     UnsupportedTransferCoding,
 )
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from cds_service.web.problems import refuse_unparsed
+from cds_service.web.waiting import ON_THE_LOOP, MustWait
 
 HEADERS_BYTES_MOST = 256 * 1024
 COLLECTED_BYTES_MOST = 256 * 1024 * 1024
@@ -37,6 +45,12 @@ HEADERS_SECONDS = 10.0
 BYTES_PER_SECOND_LEAST = 50_000
 STALL_SECONDS = 3.0
 BLOCK_BYTES = 256 * 1024
+AT_ONCE_BYTES_MOST = 2 * 1024 * 1024
+"""A larger body takes so long that other requests should get a turn beside it."""
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES_MOST = 64 * 1024
+_LOOK_AROUND_SECONDS = 0.25
+"""How often the connections are looked at on which nothing comes."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LENGTH = re.compile(rb"(?:\A|\r\n)content-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
@@ -69,12 +83,13 @@ class Arrival:
     """What can be done with the bytes that came: *size* of them can be handed over (None: wait for more).
 
     *in_doubt*: how long the request is can be read in two ways, so the connection ends with it, whatever the answer.
-    *body_at* is where the body begins, where the head tells its length and all of it is here.
+    *body_at* is where the body begins and *body_bytes* its length, where the head tells it.
     """
 
     size: int | None
     in_doubt: bool = False
     body_at: int | None = field(default=None, compare=False)
+    body_bytes: int = field(default=0, compare=False)
 
 
 def look_at(received: bytes | bytearray, body_bytes_most: int) -> Arrival:
@@ -94,7 +109,8 @@ def look_at(received: bytes | bytearray, body_bytes_most: int) -> Arrival:
         length = int(lengths[0])
         if length > body_bytes_most:
             return Arrival(len(received), in_doubt=True)
-        return Arrival(start + length, body_at=start) if len(received) >= start + length else Arrival(None)
+        whole = len(received) >= start + length
+        return Arrival(start + length if whole else None, body_at=start, body_bytes=length)
     if framings == 1 and _CHUNKED.search(head):
         whole = received.endswith(b"0\r\n\r\n") or len(received) - start > body_bytes_most
         return Arrival(len(received) if whole else None)
@@ -102,35 +118,96 @@ def look_at(received: bytes | bytearray, body_bytes_most: int) -> Arrival:
 
 
 class Connection(TConn):
-    """A connection with what has arrived on it and was not handed over yet."""
+    """A connection with what has arrived on it and was not handed over yet.
+
+    *received* has what came before the end of the head, or behind the request. Once the head tells the length of the body,
+    *head* has the one and *pieces* what came of the other; *missing* bytes of it are still to come. *held* is all of that.
+    """
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.received = bytearray()
-        self.began = time.monotonic()
-        self.continued = False
-        self.handed = b""
+        self.head = b""
+        self.pieces: list[bytes] = []
+        self.missing = 0
         self.body: bytes | None = None
+        self.held = 0
         self.in_doubt = False
+        self.continued = False
+        self.answered = False
+        self.lingering = False
+        self.began = time.monotonic()
 
     def init(self) -> None:
         """Give the parser what was collected; from here on a read that stalls ends the connection."""
         super().init()
         self.sock.settimeout(STALL_SECONDS)
-        if self.handed:
-            self.parser.unreader.unread(self.handed)
-            self.handed = b""
+        if self.head:
+            self.parser.unreader.unread(self.head)
+            self.head = b""
+
+    @property
+    def idle(self) -> bool:
+        """True between two requests."""
+        return self.answered and not self.held
 
     @property
     def late_after(self) -> float:
         """The moment (monotonic seconds) by which the rest must have come: a slow line is honest, a trickle is not."""
-        return self.began + HEADERS_SECONDS + len(self.received) / BYTES_PER_SECOND_LEAST
+        if self.lingering:
+            return self.began + _LINGER_SECONDS
+        if self.idle:
+            return self.began + self.cfg.keepalive
+        return self.began + HEADERS_SECONDS + self.held / BYTES_PER_SECOND_LEAST
+
+    def take(self, block: bytes, body_bytes_most: int) -> bool:
+        """Take what came; True once a request can be handed over."""
+        if self.missing:
+            self.pieces.append(block)
+            self.missing -= len(block)
+        else:
+            self._look_at(self.received + block if self.received else block, body_bytes_most)
+        if self.missing or not self.head:
+            return False
+        if self.pieces:
+            self.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+            self.pieces = []
+        return True
+
+    def _look_at(self, received: bytes | bytearray, body_bytes_most: int) -> None:
+        arrival = look_at(received, body_bytes_most)
+        self.in_doubt = arrival.in_doubt
+        end = 0
+        if arrival.body_at is not None and not arrival.in_doubt:
+            end = arrival.body_at + arrival.body_bytes
+            self.head = bytes(received[: arrival.body_at])
+            self.pieces = [bytes(memoryview(received)[arrival.body_at : end])]
+            self.missing = arrival.body_bytes - len(self.pieces[0])
+        elif arrival.size is not None:
+            end = arrival.size
+            self.head = bytes(received[:end])
+        self.received = bytearray(memoryview(received)[end:])
+
+    def begin_anew(self) -> None:
+        """Get ready for the next request."""
+        self.began, self.answered = time.monotonic(), True
+        self.head, self.body, self.continued, self.in_doubt = b"", None, False, False
+
+
+class _Outbox:
+    """Stands for the socket while an answer is made, so that it leaves in one piece."""
+
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
+        self.sendall = self.send = self.said.append
 
 
 class PatientWorker(ThreadWorker):
-    """gunicorn's thread worker with the collecting main loop. `body_bytes_most` is set by the server."""
+    """gunicorn's thread worker with the collecting main loop. `body_bytes_most` and `at_once` are set by the server."""
 
     body_bytes_most = 16 * 2**20
+    at_once: re.Pattern[bytes] | None = None
+    """Request lines that are answered on the main loop: such requests wait for nobody, or say MustWait before they do."""
     not_again: WeakSet[socket.socket] = WeakSet()
     """Connections on which a body had no clear end: what follows on them is no request."""
 
@@ -138,6 +215,8 @@ class PatientWorker(ThreadWorker):
         super().__init__(*given, **named)
         self.collecting: dict[Connection, None] = {}
         self.collected_bytes = 0
+        self._look_around_at = 0.0
+        self._stopped_at: float | None = None
 
     def accept(self, listener: Any) -> None:
         """Take a new connection and wait for its request without a thread."""
@@ -150,11 +229,179 @@ class PatientWorker(ThreadWorker):
         self.nr_conns += 1
         self._collect(Connection(self.cfg, client, address, listener.getsockname()))
 
-    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
-        """A kept connection has something to say: collect it like a new one's."""
-        self.poller.unregister(client)
-        self.keepalived_conns.remove(conn)
-        self._collect(conn)
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for what comes next; while the worker stops, look often at the connections that keep it."""
+        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, _LOOK_AROUND_SECONDS))
+
+    def murder_pending(self) -> None:
+        """Close connections whose request does not arrive, and on a stop those that have not begun one."""
+        now = time.monotonic()
+        if self.alive and now < self._look_around_at:
+            return
+        self._look_around_at = now + _LOOK_AROUND_SECONDS
+        if not self.alive and self._stopped_at is None:
+            self._stopped_at = now
+        for conn in [one for one in self.collecting if now > one.late_after or self._ends_with_us(one, now)]:
+            self._drop(conn)
+
+    def _ends_with_us(self, conn: Connection, now: float) -> bool:
+        """On a stop: who has not begun a request is not waited for, but a client that was answered with "keep-alive" may
+        be sending already, and has a moment."""
+        if self._stopped_at is None or conn.held or conn.lingering:
+            return False
+        return not conn.answered or now > self._stopped_at + STOP_KEEPALIVE_LINGER
+
+    def _collect(self, conn: Connection) -> None:
+        """Wait for what comes on *conn*, and answer what has come already."""
+        conn.sock.setblocking(False)
+        conn.held = len(conn.received)
+        self.collected_bytes += conn.held
+        self.collecting[conn] = None
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_bytes, conn))
+        if conn.received:
+            self._take(conn, b"")
+
+    def _leave(self, conn: Connection) -> None:
+        """Wait for nothing more on *conn*."""
+        if conn in self.collecting:
+            del self.collecting[conn]
+            self._hold(conn, 0)
+            self.poller.unregister(conn.sock)
+
+    def _hold(self, conn: Connection, held: int) -> None:
+        self.collected_bytes += held - conn.held
+        conn.held = held
+
+    def _drop(self, conn: Connection) -> None:
+        self._leave(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _hang_up(self, conn: Connection) -> None:
+        """Say that no more will be said, and read on for a moment: an answer gets lost on its way where the connection is
+        closed while the client is still sending."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
+        conn.began, conn.lingering = time.monotonic(), True
+        conn.received.clear()
+        if conn not in self.collecting:
+            self._collect(conn)
+        self._hold(conn, 0)
+
+    def _on_bytes(self, conn: Connection, client: socket.socket) -> None:
+        """Take what is there: most requests are whole after one or two pieces."""
+        while conn in self.collecting:
+            try:
+                block = client.recv(min(conn.missing, BLOCK_BYTES) or BLOCK_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                block = b""
+            if not block or self.collected_bytes + len(block) > COLLECTED_BYTES_MOST:
+                self._drop(conn)
+                return
+            if conn.idle:
+                conn.began = time.monotonic()
+            self._hold(conn, conn.held + len(block))
+            if conn.lingering:
+                if conn.held > _LINGER_BYTES_MOST:
+                    self._drop(conn)
+                return
+            self._take(conn, block)
+            if not conn.missing:
+                return
+
+    def _take(self, conn: Connection, block: bytes) -> None:
+        """Hand over the request that is whole with *block*, and those that came behind it."""
+        while conn.take(block, self.body_bytes_most):
+            if self.at_once is not None and self.at_once.match(conn.head) and _is_short(conn):
+                self._answer_here(conn)
+            else:
+                self._to_a_thread(conn)
+            if conn not in self.collecting or conn.lingering or not conn.received:
+                return
+            block = b""
+        self._say_continue(conn)
+
+    def _to_a_thread(self, conn: Connection) -> None:
+        self._leave(conn)
+        conn.data_ready = True
+        self.enqueue_req(conn)
+
+    def _say_continue(self, conn: Connection) -> None:
+        """Answer `Expect: 100-continue`, since a client that waits for it would never send the rest."""
+        head = conn.head or bytes(conn.received[: conn.received.find(b"\r\n\r\n") + 1])
+        if conn.continued or not _EXPECT.search(head):
+            return
+        conn.continued = True
+        try:
+            conn.sock.send(_CONTINUE)
+        except OSError:
+            conn.began = 0.0
+
+    # -- answering
+
+    def _answer_here(self, conn: Connection) -> None:
+        """Answer on the main loop."""
+        outbox = _Outbox()
+        keep = False
+        try:
+            request = next(RequestParser(self.cfg, [conn.head], conn.client))
+            request.body = io.BytesIO(conn.body or b"")
+            keep = self._answer(request, conn, outbox)
+        except MustWait:
+            self._to_a_thread(conn)
+            return
+        except Exception as error:
+            outbox.said.clear()
+            self.handle_error(None, outbox, conn.client, error)
+        conn.begin_anew()
+        self._hold(conn, len(conn.received))
+        self._send(conn, b"".join(outbox.said), keep)
+
+    def _answer(self, request: Request, conn: Connection, outbox: _Outbox) -> bool:
+        """As gunicorn's `handle_request` does; tell whether the connection stays."""
+        response, environ = wsgi.create(request, outbox, conn.client, conn.server, self.cfg)
+        environ["wsgi.multithread"] = True
+        environ[ON_THE_LOOP] = True
+        is_last = self.nr + 1 >= self.max_requests
+        if is_last or not self.alive or not self.cfg.keepalive or len(self.collecting) > self.max_keepalived:
+            response.force_close()
+        pieces = self.wsgi(environ, response.start_response)
+        try:
+            for piece in pieces:
+                response.write(piece)
+            response.close()
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+        self.nr += 1
+        self.alive = self.alive and not is_last
+        return not response.should_close()
+
+    def _send(self, conn: Connection, answer: bytes, keep: bool) -> None:
+        """Send *answer*; a client that does not take it at once is waited for in a thread."""
+        try:
+            sent = conn.sock.send(answer)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._drop(conn)
+            return
+        if sent < len(answer):
+            self._leave(conn)
+            rest = self.tpool.submit(self._send_rest, conn, answer[sent:], keep)
+            rest.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+        elif not keep:
+            self._hang_up(conn)
+
+    def _send_rest(self, conn: Connection, rest: bytes, keep: bool) -> bool:
+        conn.sock.settimeout(STALL_SECONDS)
+        conn.sock.sendall(rest)
+        return keep
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer with the body that was collected: passed through the parser it would be copied for every piece read."""
@@ -167,18 +414,18 @@ class PatientWorker(ThreadWorker):
             req.body.seek(0, io.SEEK_END)
 
     def finish_request(self, conn: Connection, done: Any) -> None:
-        """After an answer, look at what came behind the request: it does not make the socket readable again."""
-        if conn.in_doubt or conn.sock in self.not_again:
-            self.nr_conns -= 1
-            conn.close(graceful=True)
-            return
-        super().finish_request(conn, done)
-        if conn.received and conn in self.keepalived_conns:
-            self.poller.unregister(conn.sock)
-            self.keepalived_conns.remove(conn)
+        """After an answer of a thread: wait for the next request, part of which may be here already."""
+        keep = not done.cancelled() and done.exception() is None and done.result() is True
+        keep = keep and not conn.in_doubt and conn.sock not in self.not_again
+        if conn.parser is not None:
+            conn.received[:0] = conn.parser.unreader.take_buffered()
+        conn.begin_anew()
+        if keep:
             self._collect(conn)
+        else:
+            self._hang_up(conn)
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what gunicorn's parser refuses like every other error: an OperationOutcome with a request id (rule C7).
 
         gunicorn's own answer is HTML that repeats what was sent, and its log line holds header values, tokens among them.
@@ -196,66 +443,7 @@ class PatientWorker(ThreadWorker):
         with contextlib.suppress(OSError):
             client.sendall(head.encode("ascii") + body)
 
-    def murder_pending(self) -> None:
-        """Close connections whose request does not arrive, and on a stop those that have not begun one."""
-        super().murder_pending()
-        now = time.monotonic()
-        for conn in [one for one in self.collecting if now > one.late_after or not (self.alive or one.received)]:
-            self._forget(conn)
-            self.nr_conns -= 1
-            conn.close()
 
-    def _collect(self, conn: Connection) -> None:
-        conn.began, conn.continued = time.monotonic(), False
-        conn.sock.setblocking(False)
-        self.collecting[conn] = None
-        self.collected_bytes += len(conn.received)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._on_bytes, conn))
-        if conn.received:
-            self._hand_over_if_whole(conn)
-
-    def _on_bytes(self, conn: Connection, client: socket.socket) -> None:
-        try:
-            block = client.recv(BLOCK_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            block = b""
-        if not block or self.collected_bytes + len(block) > COLLECTED_BYTES_MOST:
-            self._forget(conn)
-            self.nr_conns -= 1
-            conn.close()
-            return
-        conn.received += block
-        self.collected_bytes += len(block)
-        self._hand_over_if_whole(conn)
-
-    def _hand_over_if_whole(self, conn: Connection) -> None:
-        arrival = look_at(conn.received, self.body_bytes_most)
-        if arrival.size is None:
-            self._say_continue(conn)
-            return
-        self._forget(conn)
-        conn.in_doubt = arrival.in_doubt
-        with memoryview(conn.received) as received:
-            conn.handed = bytes(received[: arrival.body_at or arrival.size])
-            conn.body = bytes(received[arrival.body_at : arrival.size]) if arrival.body_at else None
-        del conn.received[: arrival.size]
-        conn.data_ready = True
-        self.enqueue_req(conn)
-
-    def _say_continue(self, conn: Connection) -> None:
-        """Answer `Expect: 100-continue`, since a client that waits for it would never send the rest."""
-        end = conn.received.find(b"\r\n\r\n")
-        if conn.continued or end < 0 or not _EXPECT.search(conn.received[:end]):
-            return
-        conn.continued = True
-        try:
-            conn.sock.send(_CONTINUE)
-        except OSError:
-            conn.began = 0.0
-
-    def _forget(self, conn: Connection) -> None:
-        self.collecting.pop(conn, None)
-        self.collected_bytes -= len(conn.received)
-        self.poller.unregister(conn.sock)
+def _is_short(conn: Connection) -> bool:
+    """Leave the main loop to others where answering takes long; without a body there is nothing to answer at once."""
+    return conn.body is not None and len(conn.body) <= AT_ONCE_BYTES_MOST

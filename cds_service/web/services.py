@@ -23,6 +23,7 @@ from cds_service.respond import (
 from cds_service.security.limits import check_depth
 from cds_service.store.feedback import IssuedCard, Store
 from cds_service.web.bodies import json_bytes
+from cds_service.web.waiting import leave_the_loop
 from cds_service.wire.request import read_call
 from cds_service.wire.response import cards_body, discovery_body, encode, service_offer
 
@@ -56,6 +57,8 @@ def services_blueprint(
         answering = catalogue.named(service_id, tenant)
         g.facts["service"] = service_id
         asked = read_call(json_bytes(), answering, may_choose_day, check_depth)
+        if asked.fhir_server is not None:
+            leave_the_loop()
         g.facts["hook"] = asked.service.hook
         at = clock()
         try:
