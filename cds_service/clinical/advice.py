@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -128,7 +129,7 @@ class Advice:
     unknown: tuple[Unknown, ...]
     data_quality: tuple[DataQuality, ...]
     modifiers: tuple[Modifier, ...]
-    trace: tuple[Trace, ...]
+    trace: Sequence[Trace]
     draft_knowledge: bool
     order_refusal: str | None
     surgeon_instructions: tuple[Evidence, ...] = ()

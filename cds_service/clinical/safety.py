@@ -5,17 +5,22 @@ Works for each operation by itself and keeps the worst answer of each rule. List
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import itemgetter
+from typing import overload
 
 from cds_service.clinical.advice import Alert, Modifier, Trace, Unknown
 from cds_service.clinical.operation import DataQuality, Operation
+from cds_service.clinical.settled import settle
 from cds_service.knowledge.model import (
     EFFECT_ORDER,
     SEVERITY_ORDER,
     Effect,
     Grade,
     Knowledge,
+    ModifierRule,
     SafetyRule,
     Severity,
 )
@@ -69,7 +74,7 @@ class Safety:
     effect: Effect | None
     no_progression: bool
     unknown: tuple[Unknown, ...]
-    trace: tuple[Trace, ...]
+    trace: Sequence[Trace]
     quality: tuple[QualityEvent, ...]
 
 
@@ -99,6 +104,73 @@ def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -
 
     Source: dossier sections 0 and 4.3: the worst effect counts, REMOVE adds up over rules.
     """
+    quick = _judge_touched(chart, operations[0], knowledge) if len(operations) == 1 else None
+    return quick or judge_all(chart, operations, knowledge)
+
+
+def _judge_touched(chart: Chart, operation: Operation, knowledge: Knowledge) -> Safety | None:
+    """As `judge_all`, of one operation: asks only the rules that the chart can change (clinical/settled.py).
+
+    None where a rule puts another protocol in place, or nothing is settled: then all are asked.
+    """
+    asked = Asked(chart, facts_of(operation))
+    settled = settle("rules", knowledge.rules_in_order, _ask_blank, asked, knowledge)
+    if settled is None:
+        return None
+    rules = knowledge.rules_in_order
+    judgements = {place: _judge_rule(rules[place], 0, asked) for place in settled.open_to(chart)}
+    if any(one.grade is not None and one.grade.sets_protocol for one in judgements.values()):
+        return None
+    unknown = [(place, told) for place, told in settled.answers if place not in judgements]
+    unknown += [(place, tuple(_unknown(one))) for place, one in judgements.items() if one.open_grades]
+    return _together(
+        list(judgements.values()),
+        (operation,),
+        (None,),
+        tuple(chain.from_iterable(told for _, told in sorted(unknown, key=itemgetter(0)))),
+        Silent(lambda: judge_all(chart, (operation,), knowledge).trace),
+    )
+
+
+def _ask_blank(rule: SafetyRule, asked: Asked) -> tuple[bool, tuple[Unknown, ...] | None]:
+    """Tell whether *rule* speaks of itself, and else what it cannot know."""
+    judgement = _judge_rule(rule, 0, asked)
+    return judgement.grade is not None, tuple(_unknown(judgement)) if judgement.open_grades else None
+
+
+class Silent(Sequence[Trace]):
+    """The rules that did not fire, and why, put into words when somebody wants to read them (explain, the workbench)."""
+
+    __slots__ = ("_tell", "_told")
+
+    def __init__(self, tell: Callable[[], tuple[Trace, ...]]):
+        self._tell = tell
+        self._told: tuple[Trace, ...] | None = None
+
+    def _all(self) -> tuple[Trace, ...]:
+        if self._told is None:
+            self._told = self._tell()
+        return self._told
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, number: int) -> Trace: ...
+    @overload
+    def __getitem__(self, number: slice) -> tuple[Trace, ...]: ...
+    def __getitem__(self, number: int | slice) -> Trace | tuple[Trace, ...]:
+        return self._all()[number]
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, Silent) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+
+def judge_all(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -> Safety:
+    """Ask every rule about every operation, whatever the chart mentions."""
     judgements: list[Judgement] = []
     placed: list[Operation] = []
     set_by: list[str | None] = []
@@ -111,15 +183,36 @@ def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -
     for judgement in judgements:
         by_rule.setdefault(judgement.rule.id, []).append(judgement)
     worst = [of_rule[0] if len(of_rule) == 1 else min(of_rule, key=_rank) for of_rule in by_rule.values()]
+    return _together(
+        judgements,
+        tuple(placed),
+        tuple(set_by),
+        tuple(found for one in worst if one.open_grades for found in _unknown(one)),
+        tuple(_trace(one) for one in worst if one.grade is None or one.grade.severity is Severity.NOTE),
+        worst,
+    )
+
+
+def _together(
+    judgements: Sequence[Judgement],
+    operations: tuple[Operation, ...],
+    set_by: tuple[str | None, ...],
+    unknown: tuple[Unknown, ...],
+    trace: Sequence[Trace],
+    worst: Sequence[Judgement] | None = None,
+) -> Safety:
+    """Put the answers together; *worst* holds the worst one of each rule, where rules gave several."""
+    if worst is None:
+        worst = judgements
     speaking = sorted((one for one in worst if one.grade is not None), key=_rank)
     alerting = [one for one in speaking if one.grade.severity is not Severity.NOTE]
     noted = [one for one in speaking if one.grade.severity is Severity.NOTE]
     return Safety(
-        operations=tuple(placed),
-        set_by=tuple(set_by),
+        operations=operations,
+        set_by=set_by,
         shifts=tuple(_shifts(judgements, index) for index in range(len(operations))),
-        alerts=tuple(_alert(one, placed) for one in alerting),
-        notes=tuple(_alert(one, placed) for one in noted),
+        alerts=tuple(_alert(one, operations) for one in alerting),
+        notes=tuple(_alert(one, operations) for one in noted),
         grades=_grades(judgements, note=False),
         note_grades=_grades(judgements, note=True),
         effect=next((effect for effect in EFFECT_ORDER if any(one.grade.effect is effect for one in alerting)), None),
@@ -128,8 +221,8 @@ def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -
             or one.grade.effect in (Effect.NO_PROGRESSION, Effect.BASELINE_ONLY, Effect.STOP_ALL)
             for one in alerting
         ),
-        unknown=tuple(found for one in worst if one.open_grades for found in _unknown(one)),
-        trace=tuple(_trace(one) for one in worst if one.grade is None or one.grade.severity is Severity.NOTE),
+        unknown=unknown,
+        trace=trace,
         quality=tuple(dict.fromkeys(event for one in judgements for event in one.quality)),
     )
 
@@ -156,7 +249,7 @@ def _judge_rule(rule: SafetyRule, index: int, asked: Asked) -> Judgement:
     """Give the first grade that is met. A rule that may or may not apply speaks when its grade is met: the stricter way."""
     applies = rule.applies.ask(asked)
     if applies.answer is Answer.NOT_MET:
-        finding = Finding(Answer.NOT_MET, f"does not apply: {applies.because}", applies.evidence)
+        finding = Finding(Answer.NOT_MET, lambda: f"does not apply: {applies.because}", lambda: applies.evidence)
         return Judgement(rule, index, finding, quality=applies.quality)
     quality = list(applies.quality)
     open_grades: list[tuple[Grade, Finding]] = []
@@ -167,7 +260,13 @@ def _judge_rule(rule: SafetyRule, index: int, asked: Asked) -> Judgement:
         if finding.answer is Answer.MET:
             extra = tuple(say for when, say in grade.adds if when.ask(asked).is_met)
             if applies.is_unknown:
-                finding = replace(finding, because=f"{finding.because}; {applies.because}")
+                finding = Finding(
+                    Answer.MET,
+                    f"{finding.because}; {applies.because}",
+                    finding.evidence,
+                    finding.quality,
+                    finding.missing,
+                )
             return Judgement(rule, index, finding, grade, extra, tuple(open_grades), tuple(quality))
         if finding.answer is Answer.UNKNOWN:
             open_grades.append((grade, finding))
@@ -284,9 +383,15 @@ def modifiers_of(
     lowest_dose = False
     for operation in operations:
         asked = Asked(chart, facts_of(operation))
-        for modifier in knowledge.modifiers:
+        settled = settle("modifiers", knowledge.modifiers, _hold_blank, asked, knowledge)
+        places = settled.open_to(chart) if settled is not None else range(len(knowledge.modifiers))
+        for modifier in map(knowledge.modifiers.__getitem__, places):
             finding = modifier.when.ask(asked)
             if finding.is_met:
                 found.setdefault(modifier.id, Modifier(modifier.by_rule or modifier.id, modifier.say, finding.evidence))
                 lowest_dose = lowest_dose or modifier.lowest_dose
     return tuple(found.values()), lowest_dose
+
+
+def _hold_blank(modifier: ModifierRule, asked: Asked) -> tuple[bool, None]:
+    return modifier.when.ask(asked).is_met, None

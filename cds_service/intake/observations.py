@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from datetime import tzinfo
 from typing import overload
 
@@ -52,6 +52,10 @@ class LazyObservations:
             positions = {position for key in asked & index.keys() for position in index[key]}
             found = self._asked[asked] = NewestFirst(self._shelf.at, self._newest_first(sorted(positions)))
         return found
+
+    def keys(self) -> Set[CodeKey]:
+        """Every code under which something is recorded, components' codes among them."""
+        return self._build_index().keys()
 
     def all(self) -> NewestFirst:
         """Every Observation, newest first."""

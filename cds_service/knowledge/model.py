@@ -548,6 +548,11 @@ class Knowledge:
         return tuple(rule for rule in self.rules if not any(grade.sets_protocol for grade in rule.grades))
 
     @cached_property
+    def rules_in_order(self) -> tuple[SafetyRule, ...]:
+        """All rules in the order in which they are asked."""
+        return self.rules_that_set_a_protocol + self.other_rules
+
+    @cached_property
     def is_draft(self) -> bool:
         """True while any protocol or rule waits for a clinician's signature."""
         governed = (*self.protocols.values(), *self.rules)

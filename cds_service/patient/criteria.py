@@ -7,7 +7,7 @@ paragraph in cards/README.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cds_service.errors import Fault
@@ -75,8 +75,19 @@ def _compile_list(
     return All(parts, needs) if word == "all" else AnyOf(parts, needs)
 
 
+def questions_in(condition: Condition) -> Iterator[Condition]:
+    """Give every question of *condition*, whatever it is put together from."""
+    if isinstance(condition, All | AnyOf):
+        for part in condition.parts:
+            yield from questions_in(part)
+    elif isinstance(condition, Not | NotRuledOut):
+        yield from questions_in(condition.part)
+    else:
+        yield condition
+
+
 def _known_words() -> str:
     return "one of: " + ", ".join((*COMBINATORS, *sorted(QUESTIONS)))
 
 
-__all__ = ["COMBINATORS", "QUESTIONS", "Condition", "compile_condition"]
+__all__ = ["COMBINATORS", "QUESTIONS", "Condition", "compile_condition", "questions_in"]

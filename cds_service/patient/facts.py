@@ -6,9 +6,10 @@ one operation. Both hold the patient's data for one call only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from cds_service.patient.chart_text import moment_text
 from cds_service.patient.codes import CodeKey
@@ -92,31 +93,56 @@ class Mention:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Value:
-    """A usable value of a measure, in the measure's unit."""
+    """A usable value of a measure, in the measure's unit. Its evidence is put into words where somebody reads it."""
 
-    amount: Amount
-    when: When | None
-    evidence: Evidence
+    __slots__ = ("_evidence", "amount", "when")
+
+    def __init__(self, amount: Amount, when: When | None, evidence: Evidence | Callable[[], Evidence]):
+        self.amount = amount
+        self.when = when
+        self._evidence = evidence
+
+    @property
+    def evidence(self) -> Evidence:
+        if not isinstance(self._evidence, Evidence):
+            self._evidence = self._evidence()
+        return self._evidence
+
+    def as_evidence(self) -> tuple[Evidence, ...]:
+        """Give the evidence as what a finding rests on."""
+        return (self.evidence,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Series:
     """What a chart holds of one measure, newest first: usable values, and what had to be left out."""
 
-    values: tuple[Value, ...] = ()
-    faulty: tuple[QualityEvent, ...] = ()
-    future: tuple[QualityEvent, ...] = ()
+    values: list[Value]
+    faulty: list[QualityEvent]
+    future: list[QualityEvent]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fresh:
     """The values of a measure that may judge today, newest first; *events* tell what was set aside and why."""
 
     values: tuple[Value, ...]
     events: tuple[QualityEvent, ...]
-    why_none: str
+    measure: Measure
+    hours: float | None
+    any_after: bool
+    """Some value was taken after the operation, however old."""
+    any_at_all: bool
+
+    @property
+    def why_none(self) -> str:
+        """Why there is none, in words; only where *values* is empty."""
+        if self.any_after:
+            return f"no {self.measure.name} in the last {duration(self.hours)}"
+        if self.any_at_all:
+            return f"no {self.measure.name} since the operation"
+        return f"no {self.measure.name} recorded"
 
 
 @dataclass(slots=True)
@@ -132,6 +158,7 @@ class Chart:
     _drugs: dict[str, tuple[Evidence, ...]] | None = None
     _by_words: tuple[Observation, ...] | None = None
     _lists_by_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _histories: dict[str, tuple[Iterator[Observation], Series]] = field(default_factory=dict)
 
     # ---- measures -----------------------------------------------------------------------------------------------
 
@@ -149,32 +176,63 @@ class Chart:
 
     def _read_series(self, measure: Measure, hours: float | None) -> Series:
         oldest = None if hours is None else self.on - timedelta(days=hours // 24 + 1)
-        values: list[Value] = []
-        faulty: list[QualityEvent] = []
-        future: list[QualityEvent] = []
+        series = Series([], [], [])
         for one in self._candidates(measure):
-            if oldest is not None and values and _is_before(values[-1].when, oldest):
+            if oldest is not None and series.values and _is_before(series.values[-1].when, oldest):
                 break
-            if one.status in _NOT_USED or not _names_any(one, measure.only_with_words):
+            self._read_one(one, measure, series)
+        return series
+
+    def _read_one(self, one: Observation, measure: Measure, series: Series) -> None:
+        """Add to *series* what *one* Observation says of *measure*."""
+        if one.status in _NOT_USED or not _names_any(one, measure.only_with_words):
+            return
+        for concept, raw in _parts(one, measure):
+            amount = read_amount(raw, measure)
+            if amount is None:
                 continue
-            for concept, raw in _parts(one, measure):
-                amount = read_amount(raw, measure)
-                if amount is None:
-                    continue
-                evidence = _measured(one, concept, raw, measure)
-                if isinstance(amount, Ignored):
-                    faulty.append(QualityEvent("DQ09", measure.id, amount.reason, evidence))
-                elif self.is_future(one.when):
-                    text = f"{measure.name} is dated after the day asked about ({moment_text(evidence.date)})"
-                    future.append(QualityEvent("DQ10", measure.id, text, evidence))
-                else:
-                    values.append(Value(amount, one.when, evidence))
-        return Series(tuple(values), tuple(faulty), tuple(future))
+            evidence = partial(_measured, one, concept, raw, measure)
+            if isinstance(amount, Ignored):
+                series.faulty.append(QualityEvent("DQ09", measure.id, amount.reason, evidence()))
+            elif self.is_future(one.when):
+                seen = evidence()
+                text = f"{measure.name} is dated after the day asked about ({moment_text(seen.date)})"
+                series.future.append(QualityEvent("DQ10", measure.id, text, seen))
+            else:
+                series.values.append(Value(amount, one.when, evidence))
+
+    def history(self, measure: Measure) -> Iterator[Value]:
+        """Give the usable values of *measure* of any age, newest first, each read when its turn comes.
+
+        Who compares with the value before the newest pays for two, not for years of them.
+        """
+        if self.record.observations is None:
+            return
+        if measure.id not in self._histories:
+            self._histories[measure.id] = (iter(self._candidates(measure)), Series([], [], []))
+        unread, series = self._histories[measure.id]
+        values, place = series.values, 0
+        while True:
+            while place == len(values):
+                one = next(unread, None)
+                if one is None:
+                    return
+                self._read_one(one, measure, series)
+            yield values[place]
+            place += 1
 
     def _candidates(self, measure: Measure) -> tuple[Observation, ...]:
         coded = self.record.observations.coded(measure.codes) if measure.codes else ()
         worded = [one for one in self.by_words() if _is_worded(one.code, measure)] if measure.words else []
         return Observations((*coded, *worded)).all() if worded else coded
+
+    def measures_mentioned(self) -> Iterable[str]:
+        """Name the measures of which something may be recorded; what is not named here has no value at all."""
+        if self.record.observations is None:
+            return ()
+        by_code = self.known.measures_by_code
+        found = {measure for key in self.record.observations.keys() & by_code.keys() for measure in by_code[key]}
+        return found | self.known.worded_measures if self.by_words() else found
 
     def is_future(self, when: When | None) -> bool:
         if when is None or when.earliest is None:
@@ -211,6 +269,12 @@ class Chart:
         if self._mentions is None:
             self._mentions = self._read_mentions()
         return self._mentions.get(codelist, ())
+
+    def codelists_mentioned(self) -> Iterable[str]:
+        """Name the codelists that `mentions` has something under."""
+        if self._mentions is None:
+            self._mentions = self._read_mentions()
+        return self._mentions
 
     def _read_mentions(self) -> dict[str, tuple[Mention, ...]]:
         found: dict[str, list[Mention]] = {}
@@ -335,6 +399,12 @@ class Chart:
             self._drugs = self._read_drugs()
         return self._drugs.get(codelist, ())
 
+    def medicines_mentioned(self) -> Iterable[str]:
+        """Name the codelists that `drugs` has something under."""
+        if self._drugs is None:
+            self._drugs = self._read_drugs()
+        return self._drugs
+
     def _read_drugs(self) -> dict[str, tuple[Evidence, ...]]:
         found: dict[str, list[Evidence]] = {}
         for one in self.record.medications or ():
@@ -383,20 +453,17 @@ class Asked:
         """Give the same chart seen from *operation*; what depends on its date alone is kept."""
         return Asked(self.chart, operation, self._fresh if operation.date == self.operation.date else {})
 
-    def after_operation(self, measure: Measure) -> tuple[Value, ...]:
+    def after_operation(self, measure: Measure) -> Iterator[Value]:
         """Give the usable values that may count for *measure* after this operation, of any age, newest first."""
-        series = self.chart.series(measure)
-        return self._after(series, measure) if series is not None else ()
+        return self._after(self.chart.history(measure), measure)
 
-    def _after(self, series: Series, measure: Measure) -> tuple[Value, ...]:
-        if not measure.must_follow_operation:
-            return series.values
-        return tuple(value for value in series.values if not self.is_before_operation(value.when))
+    def _after(self, values: Iterable[Value], measure: Measure) -> Iterator[Value]:
+        anyhow = not measure.must_follow_operation
+        return (value for value in values if anyhow or not self.is_before_operation(value.when))
 
-    def before_operation(self, measure: Measure) -> tuple[Value, ...]:
+    def before_operation(self, measure: Measure) -> Iterator[Value]:
         """Give the usable values dated before this operation, newest first: the baseline."""
-        series = self.chart.series(measure)
-        return tuple(value for value in series.values if self.is_before_operation(value.when)) if series else ()
+        return (value for value in self.chart.history(measure) if self.is_before_operation(value.when))
 
     def is_before_operation(self, when: When | None) -> bool:
         """A value of the operation's own day counts as after it: that is the stricter reading."""
@@ -415,14 +482,19 @@ class Asked:
         series = self.chart.series(measure, hours)
         if series is None:
             return None
-        after = self._after(series, measure)
-        ages = [(value, self.chart.age_hours(value.when)) for value in after]
-        fresh = tuple(value for value, age in ages if hours is None or (age is not None and age <= hours))
-        events = list(series.future[:1])
+        after = list(self._after(series.values, measure))
+        fresh = [value for value in after if self._is_fresh(value, hours)]
+        events = series.future[:1]
         events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
         if not fresh:
             events += self._set_aside(measure, series, after, hours)
-        return Fresh(fresh, tuple(events), _why_none(measure, hours, bool(after), bool(series.values)))
+        return Fresh(tuple(fresh), tuple(events), measure, hours, bool(after), bool(series.values))
+
+    def _is_fresh(self, value: Value, hours: float | None) -> bool:
+        if hours is None:
+            return True
+        age = self.chart.age_hours(value.when)
+        return age is not None and age <= hours
 
     def _is_recent(self, event: QualityEvent, hours: float | None) -> bool:
         """A value that could not be read matters only where a good one would have counted."""
@@ -435,7 +507,7 @@ class Asked:
         return day >= self.on - timedelta(hours=hours)
 
     def _set_aside(
-        self, measure: Measure, series: Series, after: tuple[Value, ...], hours: float | None
+        self, measure: Measure, series: Series, after: list[Value], hours: float | None
     ) -> list[QualityEvent]:
         if after:
             newest = after[0]
@@ -460,14 +532,6 @@ def duration(hours: float | None) -> str:
     if hours < 24 * 365:
         return f"{hours / 24:g} days"
     return f"{hours / 24 / 365:g} years"
-
-
-def _why_none(measure: Measure, hours: float | None, any_after: bool, any_at_all: bool) -> str:
-    if any_after:
-        return f"no {measure.name} in the last {duration(hours)}"
-    if any_at_all:
-        return f"no {measure.name} since the operation"
-    return f"no {measure.name} recorded"
 
 
 def _names_any(one: Observation, words: tuple[str, ...]) -> bool:

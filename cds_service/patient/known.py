@@ -195,5 +195,19 @@ class Known:
     codelists: Mapping[str, Codelist]
 
     @cached_property
+    def measures_by_code(self) -> Mapping[CodeKey, tuple[str, ...]]:
+        """Which measures a code may tell of."""
+        found: dict[CodeKey, tuple[str, ...]] = {}
+        for measure in self.measures.values():
+            for code in measure.codes:
+                found[code] = (*found.get(code, ()), measure.id)
+        return found
+
+    @cached_property
+    def worded_measures(self) -> frozenset[str]:
+        """The measures that words alone may tell of."""
+        return frozenset(measure.id for measure in self.measures.values() if measure.words)
+
+    @cached_property
     def index(self) -> CodelistIndex:
         return CodelistIndex(self.codelists.values())

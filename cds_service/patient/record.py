@@ -6,7 +6,7 @@ None means "not recorded" (or, for a whole kind of data, "could not be had"); an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -220,6 +220,11 @@ class Observations:
             if any(key in codes for key in one.code.keys)
             or any(key in codes for part in one.components for key in part.code.keys)
         )
+
+    def keys(self) -> Set[CodeKey]:
+        """Every code under which something is recorded, components' codes among them."""
+        own = {key for one in self._all for key in one.code.keys}
+        return own | {key for one in self._all for part in one.components for key in part.code.keys}
 
     def all(self) -> tuple[Observation, ...]:
         return self._all

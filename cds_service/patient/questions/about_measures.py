@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
 from cds_service.patient.chart_text import moment_text
 from cds_service.patient.facts import Asked, Fresh, Value
@@ -14,6 +16,7 @@ from cds_service.patient.questions.arguments import Arguments, Condition
 NO_OBSERVATIONS = "observations could not be had"
 _NEEDS = frozenset({"observations"})
 _HOURS_A_DAY = 24.0
+_ANSWERS = {True: Answer.MET, None: Answer.UNKNOWN, False: Answer.NOT_MET}
 
 
 def _same_time(one: Value, other: Value) -> bool:
@@ -27,7 +30,9 @@ def _same_time(one: Value, other: Value) -> bool:
 
 def newest(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Give the newest value, with those that cannot be told to be older."""
-    return tuple(value for value in values if _same_time(value, values[0]))
+    if len(values) < 2:
+        return values
+    return tuple([value for value in values if _same_time(value, values[0])])
 
 
 def _unasked(measure: Measure) -> Finding:
@@ -97,17 +102,17 @@ class Days:
     first: float | None = None
     last: float | None = None
 
-    def rule_out(self, value: Value, asked: Asked) -> Finding | None:
+    def rule_out(self, value: Value, asked: Asked, quality: tuple[QualityEvent, ...]) -> Finding | None:
         """Give the answer where the day of *value* decides alone: taken outside, or nobody can tell."""
         if self.first is None and self.last is None:
             return None
         day = days_after_surgery(value, asked)
         if day is None:
             because = "the day after surgery on which it was taken is not known"
-            return Finding(Answer.UNKNOWN, because, (value.evidence,), missing=("date of the operation",))
+            return Finding(Answer.UNKNOWN, because, value.as_evidence, quality, ("date of the operation",))
         if (self.first is None or day >= self.first) and (self.last is None or day <= self.last):
             return None
-        return Finding(Answer.NOT_MET, f"taken on day {day} after surgery", (value.evidence,))
+        return Finding(Answer.NOT_MET, f"taken on day {day} after surgery", value.as_evidence, quality)
 
 
 def days_after_surgery(value: Value, asked: Asked) -> int | None:
@@ -133,14 +138,13 @@ class MeasureIs:
         if not fresh.values:
             return _nothing(self.measure, fresh)
         candidates = newest(fresh.values)
-        ruled_out = self.days.rule_out(candidates[0], asked)
+        ruled_out = self.days.rule_out(candidates[0], asked, fresh.events)
         if ruled_out is not None:
-            return replace(ruled_out, quality=fresh.events)
+            return ruled_out
         answers = [self.limits.hold(value.amount) for value in candidates]
         held = True if True in answers else None if None in answers else False
         value = candidates[answers.index(held)]
-        answer = {True: Answer.MET, None: Answer.UNKNOWN, False: Answer.NOT_MET}[held]
-        return Finding(answer, say_value(value, self.measure), (value.evidence,), fresh.events)
+        return Finding(_ANSWERS[held], partial(say_value, value, self.measure), value.as_evidence, fresh.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,34 +175,35 @@ class Change:
         if not fresh.values:
             return _nothing(self.measure, fresh)
         latest = newest(fresh.values)
-        ruled_out = self.days.rule_out(latest[0], asked)
+        ruled_out = self.days.rule_out(latest[0], asked, fresh.events)
         if ruled_out is not None:
-            return replace(ruled_out, quality=fresh.events)
+            return ruled_out
         earlier = self._earlier(latest[0], asked)
         if not earlier:
             return Finding(
                 Answer.UNKNOWN,
                 f"no earlier {self.measure.name} to compare with",
-                (latest[0].evidence,),
+                latest[0].as_evidence,
                 fresh.events,
                 (f"earlier {self.measure.name}",),
             )
         held = {self._holds(now, before): (now, before) for now in reversed(latest) for before in reversed(earlier)}
-        answer = Answer.MET if True in held else Answer.UNKNOWN if None in held else Answer.NOT_MET
-        now, before = held[{Answer.MET: True, Answer.UNKNOWN: None, Answer.NOT_MET: False}[answer]]
-        return self._tell(answer, now, before, fresh.events)
+        decisive = True if True in held else None if None in held else False
+        now, before = held[decisive]
+        return self._tell(_ANSWERS[decisive], now, before, fresh.events)
 
     def _earlier(self, latest: Value, asked: Asked) -> tuple[Value, ...]:
         if self.since == "baseline":
-            return newest_or_none(asked.before_operation(self.measure))
-        older = tuple(value for value in asked.after_operation(self.measure) if _is_older(value, latest))
+            return newest_of(asked.before_operation(self.measure))
+        older = (value for value in asked.after_operation(self.measure) if _is_older(value, latest))
         if self.since == "any":
-            return older
+            return tuple(older)
         if self.window_hours is not None:
             return tuple(value for value in older if _hours_between(value, latest) <= self.window_hours)
         if self.apart_days is not None:
-            older = tuple(value for value in older if _hours_between(value, latest) >= self.apart_days * _HOURS_A_DAY)
-        return newest_or_none(older)
+            apart_hours = self.apart_days * _HOURS_A_DAY
+            return newest_of(value for value in older if _hours_between(value, latest) >= apart_hours)
+        return newest_of(older)
 
     def _holds(self, now: Value, before: Value) -> bool | None:
         high, low = (before.amount, now.amount) if self.falls else (now.amount, before.amount)
@@ -211,12 +216,23 @@ class Change:
         return Limits(at_least=self.at_least, above=self.above).hold(amount)
 
     def _tell(self, answer: Answer, now: Value, before: Value, events: tuple[QualityEvent, ...]) -> Finding:
-        because = f"{say_value(now, self.measure)} after {say_value(before, self.measure)}"
-        return Finding(answer, because, (now.evidence, before.evidence), events)
+        return Finding(
+            answer,
+            lambda: f"{say_value(now, self.measure)} after {say_value(before, self.measure)}",
+            lambda: (now.evidence, before.evidence),
+            events,
+        )
 
 
-def newest_or_none(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    return newest(values) if values else ()
+def newest_of(values: Iterable[Value]) -> tuple[Value, ...]:
+    """Give the newest of dated values as `newest` does, and look at none but the first beyond its day."""
+    found: list[Value] = []
+    for value in values:
+        if not found or _same_time(value, found[0]):
+            found.append(value)
+        elif value.when.latest < found[0].when.latest:
+            break
+    return tuple(found)
 
 
 def _is_older(value: Value, latest: Value) -> bool:
@@ -251,10 +267,17 @@ class Trend:
             return _nothing(self.measure, fresh)
         chain = [fresh.values[0]]
         for value in asked.after_operation(self.measure):
-            if len(chain) < self.sessions and _is_older(value, chain[-1]):
+            if len(chain) == self.sessions:
+                break
+            if _is_older(value, chain[-1]):
                 chain.append(value)
-        evidence: tuple[Evidence, ...] = tuple(value.evidence for value in chain)
-        said = f"{self.measure.name} " + ", then ".join(_number(value.amount.low) for value in reversed(chain))
+
+        def evidence() -> tuple[Evidence, ...]:
+            return tuple(value.evidence for value in chain)
+
+        def said() -> str:
+            return f"{self.measure.name} " + ", then ".join(_number(value.amount.low) for value in reversed(chain))
+
         steps = [now.amount.low - before.amount.low for now, before in zip(chain, chain[1:], strict=False)]
         if any((step >= 0 if self.falls else step <= 0) for step in steps):
             return Finding(Answer.NOT_MET, said, evidence, fresh.events)
@@ -288,9 +311,12 @@ class Drop:
             found.append(fresh.values[0])
         sitting, standing = found
         drop = round(sitting.amount.low - standing.amount.high, 6)
-        because = f"{say_value(sitting, self.measure)}, {say_value(standing, self.standing)}"
-        answer = Answer.MET if drop >= self.at_least else Answer.NOT_MET
-        return Finding(answer, because, (sitting.evidence, standing.evidence), events)
+        return Finding(
+            Answer.MET if drop >= self.at_least else Answer.NOT_MET,
+            lambda: f"{say_value(sitting, self.measure)}, {say_value(standing, self.standing)}",
+            lambda: (sitting.evidence, standing.evidence),
+            events,
+        )
 
 
 _LIMITS = ("at_least", "above", "at_most", "below")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 
 from cds_service.patient.facts import Asked
-from cds_service.patient.finding import Answer, Finding
+from cds_service.patient.finding import HOLDS_FOR_EVERYONE, Answer, Finding, Merged, together
 from cds_service.patient.questions.arguments import Condition
 
 
@@ -17,10 +16,7 @@ class Always:
     needs: frozenset[str] = frozenset()
 
     def ask(self, asked: Asked) -> Finding:
-        return _ALWAYS
-
-
-_ALWAYS = Finding(Answer.MET, "holds for everyone")
+        return HOLDS_FOR_EVERYONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,7 @@ class All:
                 return finding
             unknown = unknown or finding.answer is Answer.UNKNOWN
             findings.append(finding)
-        if unknown:
-            return merged(Answer.UNKNOWN, [finding for finding in findings if finding.is_unknown], findings)
-        return merged(Answer.MET, findings, findings)
+        return merged(Answer.UNKNOWN if unknown else Answer.MET, findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +47,14 @@ class Any:
 
     def ask(self, asked: Asked) -> Finding:
         findings = [part.ask(asked) for part in self.parts]
+        answers = [finding.answer for finding in findings]
         for answer in (Answer.MET, Answer.UNKNOWN):
-            speaking = [finding for finding in findings if finding.answer is answer]
-            if speaking:
-                return merged(answer, speaking, findings)
-        return merged(Answer.NOT_MET, findings, findings)
+            if answer in answers:
+                return merged(answer, findings)
+        return merged(Answer.NOT_MET, findings)
+
+
+_TURNED = {Answer.MET: Answer.NOT_MET, Answer.NOT_MET: Answer.MET, Answer.UNKNOWN: Answer.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +66,13 @@ class Not:
 
     def ask(self, asked: Asked) -> Finding:
         finding = self.part.ask(asked)
-        turned = {Answer.MET: Answer.NOT_MET, Answer.NOT_MET: Answer.MET, Answer.UNKNOWN: Answer.UNKNOWN}[
-            finding.answer
-        ]
-        return Finding(turned, finding.because, finding.evidence, finding.quality, finding.missing)
+        return Finding(
+            _TURNED[finding.answer],
+            lambda: finding.because,
+            lambda: finding.evidence,
+            finding.quality,
+            finding.missing,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,9 @@ class NotRuledOut:
         )
 
 
-def merged(answer: Answer, speaking: list[Finding], everyone: list[Finding]) -> Finding:
-    """Put findings into one: words and evidence of those who decided, set-aside values of all."""
-    if len(everyone) == 1:
-        return everyone[0]
-    because = "; ".join(dict.fromkeys([finding.because for finding in speaking if finding is not _ALWAYS]))
-    evidence = _together([finding.evidence for finding in speaking if finding.evidence])
-    quality = _together([finding.quality for finding in everyone if finding.quality])
-    missing = _together([finding.missing for finding in speaking if finding.missing])
-    return Finding(answer, because, evidence, quality, missing)
-
-
-def _together(parts: list[tuple]) -> tuple:
-    if len(parts) < 2:
-        return parts[0] if parts else ()
-    return tuple(dict.fromkeys(chain.from_iterable(parts)))
+def merged(answer: Answer, findings: list[Finding]) -> Finding:
+    """Put findings into one: words and evidence of those who gave this answer, set-aside values of all."""
+    if len(findings) == 1:
+        return findings[0]
+    speaking = [finding for finding in findings if finding.answer is answer]
+    return Merged(answer, speaking, together([finding.quality for finding in findings]))

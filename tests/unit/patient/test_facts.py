@@ -72,8 +72,8 @@ def test_observations_that_could_not_be_had_give_no_answer() -> None:
     asked = DISC.without("observations").asked()
 
     assert asked.fresh(MEASURES["crp"], 24) is None
-    assert asked.after_operation(MEASURES["crp"]) == ()
-    assert asked.before_operation(MEASURES["crp"]) == ()
+    assert list(asked.after_operation(MEASURES["crp"])) == []
+    assert list(asked.before_operation(MEASURES["crp"])) == []
 
 
 def test_a_faulty_value_matters_only_while_a_good_one_would() -> None:

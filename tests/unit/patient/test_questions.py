@@ -206,6 +206,18 @@ def test_change_between_values_far_enough_apart() -> None:
     assert _ask(DISC.measured("odi", 20, days_ago=13).measured("odi", 30), node) is UNKNOWN
 
 
+def test_change_against_the_newest_of_several_earlier_values_of_one_day() -> None:
+    day = noon() - timedelta(days=2)
+    patient = DISC.measured("pain", 5)
+    for hours, score in ((1, 1), (2, 3), (3, 4)):
+        patient = patient.measured("pain", score, when=a_moment(day - timedelta(hours=hours)))
+
+    assert _ask(patient, _change(at_least="4")) is MET
+    assert _ask(patient, _change(at_least="5")) is NOT_MET
+    assert _ask(patient.measured("pain", 0, days_ago=2), _change(at_least="5")) is MET
+    assert _ask(patient.measured("pain", 0, days_ago=3), _change(at_least="5")) is NOT_MET
+
+
 def test_change_against_the_baseline_before_the_operation() -> None:
     node = {
         "measure_change": {

@@ -1,0 +1,131 @@
+"""Asking only the rules that a chart can change gives the answer of asking all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cds_service.clinical import safety
+from cds_service.clinical.advice import Advice
+from cds_service.clinical.advise import advise, advise_after
+from cds_service.clinical.operation import Surgical
+from cds_service.clinical.safety import Silent
+from cds_service.intake.read import read_bundle
+from cds_service.patient.record import When
+from tests.builders import PatientBuilder, a_concept, a_patient, knowledge
+from tests.cases.chart import bundle_of
+from tests.cases.stories import Story, all_stories
+from tests.properties.red_flags import RED_FLAGS
+from tests.properties.test_one_operation import TYPES
+
+
+def _asking_all(ask) -> Advice:
+    with patch.object(safety, "settle", return_value=None):
+        return ask()
+
+
+@pytest.mark.parametrize("story", all_stories(), ids=lambda story: story.name)
+def test_every_story_has_the_answer_of_asking_all_rules(story: Story):
+    missing, incomplete = story.told.get("missing") or (), story.told.get("incomplete") or ()
+    gaps = tuple((kind, "the server did not answer") for kind in (*missing, *incomplete))
+
+    def ask() -> Advice:
+        record = replace(read_bundle(bundle_of(story.told)), **dict.fromkeys(missing), gaps=gaps)
+        return advise(record, knowledge(), story.told["on"], story.told["at"])
+
+    assert ask() == _asking_all(ask)
+
+
+_OPERATION = st.fixed_dictionaries(
+    {"surgery_type": st.sampled_from(TYPES), "days": st.none() | st.integers(0, 430)},
+    optional={
+        "level_count": st.sampled_from((None, 1, 2, 3, 5)),
+        "level_count_is_minimum": st.booleans(),
+        "revision": st.sampled_from((None, True)),
+        "instrumented": st.sampled_from((None, True, False)),
+        "fusion": st.sampled_from((None, True, False)),
+        "approach": st.sampled_from((None, "anterior", "lateral")),
+        "technique": st.sampled_from((None, "TLIF", "LLIF", "ALIF")),
+        "region": st.none(),
+        "also_types": st.sampled_from(((), ("LUM_FUS",), ("CRV_ACDF", "THX_FUS"))),
+        "text_type": st.sampled_from((None, "LUM_TDR", "CRV_PFUS")),
+    },
+)
+_BIRTH = st.sampled_from(
+    (None, date(1931, 2, 3), date(1961, 5, 20), date(1968, 3, 1), date(2009, 1, 1), date(2030, 1, 1))
+)
+_VALUE = st.tuples(
+    st.sampled_from(("temperature", "pain", "crp", "haemoglobin", "inr", "systolic", "spo2", "odi", "tug", "glucose")),
+    st.sampled_from((0.5, 3, 7, 12, 38.6, 95, 130, 210)),
+    st.integers(-1, 60),
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(
+    _OPERATION,
+    _BIRTH,
+    st.lists(_VALUE, max_size=4),
+    st.lists(st.sampled_from(RED_FLAGS), max_size=2),
+    st.sets(st.sampled_from(("observations", "conditions", "medications")), max_size=1),
+)
+def test_any_chart_has_the_answer_of_asking_all_rules(operation, born, values, flags, missing):
+    patient = a_patient().after(**operation).born(born)
+    for measure, value, days_ago in values:
+        patient = patient.measured(measure, value, days_ago=days_ago)
+    for flag in flags:
+        patient = flag.add(patient)
+    for kind in missing:
+        patient = patient.without(kind)
+
+    assert patient.advice() == _asking_all(patient.advice)
+
+
+DISC = a_patient().after("LUM_DISC", days=21)
+
+
+def test_an_age_that_may_lie_on_both_sides_of_a_limit_is_asked_about():
+    born = When(date(1961, 1, 1), date(1961, 12, 31), None, "1961")
+    patient = replace(DISC, patient=replace(DISC.patient, birth_date=born))
+
+    assert patient.advice() == _asking_all(patient.advice)
+
+
+def test_a_rule_that_puts_another_protocol_in_place_is_followed_by_all_others():
+    patient = DISC.has("icd10cm", "C79.51", "Metastasis in the lumbar spine")
+
+    assert patient.advice().operations[0].surgery_type == "TUMOUR"
+    assert patient.advice() == _asking_all(patient.advice)
+
+
+def test_a_measure_told_by_words_alone_is_asked_about():
+    said = DISC.observed(a_concept("http://ward.example.org", "NRS", "Pain score"), 9.0)
+
+    assert said.advice() == _asking_all(said.advice)
+
+
+@pytest.mark.parametrize("kind", ("conditions", "medications"))
+def test_part_of_a_list_is_not_the_whole(kind: str):
+    whole, part = DISC.advice(), _with_part_of(DISC, kind)
+
+    assert {one.rule for one in part.unknown} > {one.rule for one in whole.unknown}
+
+
+def _with_part_of(patient: PatientBuilder, kind: str) -> Advice:
+    record = replace(patient.record(), gaps=((kind, "more pages exist"),))
+    return advise_after(Surgical(patient.operations), record, knowledge(), patient.on)
+
+
+def test_silent_rules_are_put_into_words_once_and_only_when_read():
+    told = []
+    silent = Silent(lambda: told.append(1) or DISC.advice().trace[:])
+
+    assert not told
+    assert len(silent) == len(list(silent)) and silent[0] == DISC.advice().trace[0]
+    assert silent == DISC.advice().trace and hash(silent) == hash(tuple(silent)) and silent != ()
+    assert len(told) == 1
