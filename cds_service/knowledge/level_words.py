@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 
@@ -32,6 +33,71 @@ class LevelWords:
     in_words: re.Pattern[str]
     ordinals: Mapping[str, int]
     bones: Mapping[str, str]
+    gates: Gates
+
+    def may_be_in_words(self, seen: AbstractSet[str]) -> bool:
+        """False where no vertebra can be told in words among the words *seen* of a text."""
+        return not seen.isdisjoint(self.gates.bones)
+
+    def may_be_levels(self, seen: AbstractSet[str], text: str) -> bool:
+        """False where *start* cannot match in *text* (folded), whose words and signs are *seen*."""
+        gates = self.gates
+        return not seen.isdisjoint(gates.occiput) or not seen.isdisjoint(gates.letters) and bool(_DIGIT.search(text))
+
+    def may_be_counts(self, seen: AbstractSet[str]) -> bool:
+        """False where neither *count* nor *many* can match in a text whose words and signs are *seen*."""
+        gates = self.gates
+        for word in seen:
+            if (
+                word[-_TAIL:] in gates.noun_tails
+                and word.endswith(gates.nouns)
+                or word[: gates.many_size] in gates.many
+            ):
+                return True
+        return "x" in seen
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What must stand among the words of a text before a pattern of the level grammar can match there.
+
+    The patterns bound their words by anything but letters, so what they begin with stands in the text as a word:
+    *letters*, *occiput*, *bones*. The noun of a count may be the end of a word (bisegmental): *nouns*, with their last
+    letters as *noun_tails* for a quick no. The words of "multilevel" may run on: *many* are their first *many_size*
+    letters.
+    """
+
+    letters: frozenset[str]
+    occiput: frozenset[str]
+    bones: frozenset[str]
+    nouns: tuple[str, ...]
+    noun_tails: frozenset[str]
+    many: frozenset[str]
+    many_size: int
+
+
+_DIGIT = re.compile(r"\d")
+_PIECES = re.compile(r"[a-z]+|\d+|[^\sa-z\d]")
+_TAIL = 3  # letters
+
+
+def _gates(letters: Mapping[str, str], bones: Mapping[str, str], lists: Mapping[str, tuple[str, ...]]) -> Gates:
+    nouns = {piece for noun in lists["nouns"] for piece in _PIECES.findall(noun)[-1:]}
+    many = _openings(lists["many"])
+    many_size = min((len(word) for word in many), default=0)
+    return Gates(
+        letters=_openings(letters),
+        occiput=_openings(lists["occiput"]),
+        bones=_openings(bones),
+        nouns=tuple(sorted(nouns)),
+        noun_tails=frozenset(noun[-_TAIL:] for noun in nouns),
+        many=frozenset(word[:many_size] for word in many),
+        many_size=many_size,
+    )
+
+
+def _openings(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(piece for word in words for piece in _PIECES.findall(word)[:1])
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -90,4 +156,5 @@ def compile_levels(
         ),
         ordinals=ordinals,
         bones=bones,
+        gates=_gates(letters, bones, lists),
     )

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from cds_service.errors import Fault
 from cds_service.knowledge.words import Words, load_words
@@ -27,8 +27,7 @@ _ANY = "*"
 _MARKS = ("V", "V2", "D", "M", "U", "SEC")
 
 
-@dataclass(frozen=True, slots=True)
-class LevelCount:
+class LevelCount(NamedTuple):
     """How many motion segments: at least *least*, at most *most*; *most* None means no upper bound is told."""
 
     least: int
@@ -39,8 +38,7 @@ class LevelCount:
         return self.least == self.most
 
 
-@dataclass(frozen=True, slots=True)
-class SurgicalFact:
+class SurgicalFact(NamedTuple):
     """What one code, phrase, site or device says of an operation. What it does not say is None.
 
     *operation* is yes | no | companion (speaks only beside another code) | unlisted (a spine operation without a

@@ -100,47 +100,70 @@ Node = dict[str, Any]
 """A step of the phrase tree: word key -> next step; the key "" holds (signs, words consumed)."""
 
 
+class Stems:
+    """The stems (`laminect*`) in bundles that begin alike, so that a word is held against few of them."""
+
+    def __init__(self, stems: Iterable[str] = ()):
+        ordered = sorted(stems, key=lambda stem: (-len(stem), stem))
+        self._size = min((len(stem) for stem in ordered), default=0)
+        self._bundles: dict[str, list[tuple[str, str]]] = {}
+        for stem in ordered:
+            self._bundles.setdefault(stem[: self._size], []).append((stem, stem + "*"))
+
+    def key_of(self, word: str) -> str | None:
+        """Give the key of the longest stem that *word* begins with; None without one."""
+        for stem, key in self._bundles.get(word[: self._size], ()):
+            if word.startswith(stem):
+                return key
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """All of cards/words, compiled for reading: see `clinical/surgery/text_signs.py` for the use."""
+    """All of cards/words, compiled for reading: see `clinical/surgery/text_signs.py` for the use.
+
+    *known* gives the tree's keys of every word that needs no thought: those of cards/words and their plurals. The rest is
+    for strangers, indexed so that a word that is none of ours is let go after a few look-ups.
+    """
 
     signs: Mapping[str, Sign] = field(default_factory=dict)
     combinations: tuple[Combination, ...] = ()
+    combining: frozenset[str] = frozenset()
+    """Ids of the signs that a combination is made of."""
     levels: LevelWords | None = None
     short_forms: Mapping[str, str] = field(default_factory=dict)
     short_form_pattern: re.Pattern[str] | None = None
+    short_form_starts: frozenset[str] = frozenset()
+    """The first word or sign of every short form: a text without any of them holds no short form."""
     glue: frozenset[str] = frozenset()
-    ordinary: frozenset[str] = frozenset()
     tree: Node = field(default_factory=dict)
-    vocabulary: frozenset[str] = frozenset()
-    stems: frozenset[str] = frozenset()
-    stem_lengths: tuple[int, ...] = ()
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stems: Stems = field(default_factory=Stems)
     suffixes: frozenset[str] = frozenset()
     suffix_lengths: tuple[int, ...] = ()
     deletions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    openings: frozenset[str] = frozenset()
+    endings: frozenset[str] = frozenset()
+    """How the words of *deletions* begin, and how they begin and end: a word like none of them is one edit from none."""
     skeletons: Mapping[str, str] = field(default_factory=dict)
     skeleton_lengths: tuple[int, ...] = ()
 
     def keys_of(self, word: str) -> tuple[str, ...]:
         """Give the entries of the phrase tree that *word* (folded) may stand for, surest first; () for a stranger."""
-        keys: tuple[str, ...] = ()
-        if word in self.vocabulary:
-            keys = (word,)
-        elif word in self.ordinary:
-            return ()
-        elif word.endswith("s") and word[:-1] in self.vocabulary:
-            keys = (word[:-1],)
+        keys = self.known.get(word)
+        return self.keys_of_stranger(word) if keys is None else keys
+
+    def keys_of_stranger(self, word: str) -> tuple[str, ...]:
+        """Give the entries that a word outside *known* may stand for: by its stem, ending, misspelling or lost vowels."""
+        stem = self.stems.key_of(word)
+        if stem is not None:
+            return (stem,)
         length = len(word)
-        for size in self.stem_lengths:
-            if size <= length and word[:size] in self.stems:
-                return (*keys, word[:size] + "*")
-        if keys:
-            return keys
         if length >= _SHORTEST_SUFFIX_HOST:
             for size in self.suffix_lengths:
                 if size < length and word[-size:] in self.suffixes:
                     return ("*" + word[-size:],)
-        if length >= SHORTEST_FUZZY:
+        if length >= SHORTEST_FUZZY and (word[:3] in self.openings or word[0] + word[-3:] in self.endings):
             near = self._one_edit_away(word)
             if near:
                 return near
@@ -155,15 +178,47 @@ class Words:
         return tuple(found)
 
     def _without_vowels(self, word: str) -> tuple[str, ...]:
+        vowels = len(word) - len(word.translate(_NO_VOWELS))
+        if len(word) < SHORTEST_SKELETON or vowels * _FEWEST_PER_VOWEL > len(word):
+            return ()
         bones = skeleton(word)
-        vowels = sum(letter in "aeiou" for letter in word)
-        if len(bones) < SHORTEST_SKELETON or vowels * _FEWEST_PER_VOWEL > len(word):
+        if len(bones) < SHORTEST_SKELETON:
             return ()
         for size in self.skeleton_lengths:
             key = self.skeletons.get(bones[:size]) if size <= len(bones) else None
             if key is not None and (size == len(bones) or key.endswith("*")):
                 return (key,)
         return ()
+
+
+_NO_VOWELS = str.maketrans("", "", "aeiou")
+
+
+def keys_of_known(vocabulary: frozenset[str], ordinary: frozenset[str], stems: Stems) -> dict[str, tuple[str, ...]]:
+    """Give the keys of every word of *vocabulary*, of its plurals and of the *ordinary* words (which stand for nothing)."""
+    plurals = {word + "s": word for word in vocabulary}
+    known: dict[str, tuple[str, ...]] = {}
+    for word in (*plurals, *ordinary, *vocabulary):
+        stem = stems.key_of(word)
+        if word in vocabulary or word not in ordinary:
+            plain = word if word in vocabulary else plurals[word]
+            known[word] = (plain,) if stem is None else (plain, stem)
+        else:
+            known[word] = ()
+    return known
+
+
+def begin_alike(words: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Give what a word that is one edit from any of *words*, with the same first letter, must look like.
+
+    One edit leaves the first three letters or the last three as they were (all words have six and more): the opening, or
+    the first letter with the ending, is one of these. Only a swap in the middle of six letters touches both.
+    """
+    openings, endings = set(), set()
+    for word in words:
+        openings |= {word[:3], word[:2] + word[3:4]}
+        endings.add(word[0] + word[-3:])
+    return frozenset(openings), frozenset(endings)
 
 
 _DASHES = str.maketrans({

@@ -23,9 +23,12 @@ from cds_service.knowledge.vocabulary import (
     Needs,
     Node,
     Sign,
+    Stems,
     Words,
+    begin_alike,
     deletions_of,
     fold,
+    keys_of_known,
     skeleton,
 )
 from cds_service.knowledge.yaml_text import PathKey, TextFile, read_yaml_text
@@ -295,13 +298,14 @@ class _Builder:
             node[""] = ((*taken, sign), len(consumed))
 
     def words(self, combinations: tuple[Combination, ...], levels: LevelWords | None) -> Words:
-        stems = {key[:-1] for key in self._keys if key.endswith("*")}
+        stems = Stems(key[:-1] for key in self._keys if key.endswith("*"))
         suffixes = {key[1:] for key in self._keys if key.startswith("*")}
-        plain = {key for key in self._keys if "*" not in key}
+        plain = frozenset(key for key in self._keys if "*" not in key)
         deletions: dict[str, list[str]] = {}
         for word in sorted(self._forgiven):
             for cut in {word, *deletions_of(word)}:
                 deletions.setdefault(cut, []).append(word)
+        openings, endings = begin_alike(self._forgiven)
         bones = {skeleton(word): word for word in sorted(self._forgiven) if len(skeleton(word)) >= SHORTEST_SKELETON}
         for stem in sorted(self._naming_stems):
             if len(skeleton(stem)) >= SHORTEST_STEM_SKELETON:
@@ -311,18 +315,20 @@ class _Builder:
         return Words(
             signs=self._signs,
             combinations=combinations,
+            combining=frozenset(name for one in combinations for name in (one.first, one.second)),
             levels=levels,
             short_forms=self._short_forms,
             short_form_pattern=re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])") if short else None,
+            short_form_starts=frozenset(_WORD.findall(form)[0] for form in short),
             glue=frozenset(self._glue),
-            ordinary=frozenset(self._ordinary),
             tree=self._tree,
-            vocabulary=frozenset(plain),
-            stems=frozenset(stems),
-            stem_lengths=tuple(sorted({len(stem) for stem in stems}, reverse=True)),
+            known=keys_of_known(plain, frozenset(self._ordinary), stems),
+            stems=stems,
             suffixes=frozenset(suffixes),
             suffix_lengths=tuple(sorted({len(suffix) for suffix in suffixes}, reverse=True)),
             deletions={cut: tuple(words) for cut, words in deletions.items()},
+            openings=openings,
+            endings=endings,
             skeletons=bones,
             skeleton_lengths=tuple(sorted({len(bone) for bone in bones}, reverse=True)),
         )

@@ -7,7 +7,7 @@ one session, join staged fusions, let the latest operation of a region speak, ke
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from cds_service.clinical.operation import (
@@ -256,7 +256,7 @@ def _facts_once(readings: Sequence[tuple[SurgicalFact, ...]]) -> list[SurgicalFa
 
 def _at_least(fact: SurgicalFact) -> SurgicalFact:
     count = fact.count
-    return fact if count is None else replace(fact, count=LevelCount(count.least, None))
+    return fact if count is None else fact._replace(count=LevelCount(count.least, None))
 
 
 def _join_repeats(sessions: list[_Session], knowledge: Knowledge) -> list[_Session]:

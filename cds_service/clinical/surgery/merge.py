@@ -244,9 +244,10 @@ def _names(facts: Iterable[SurgicalFact]) -> tuple[str, ...]:
     return tuple(sorted({name for fact in facts for name in fact.names}, key=_height))
 
 
-def _height(name: str) -> tuple[int, int]:
+def _height(name: str) -> tuple[int, int, str]:
+    """From cranial to caudal; a vertebra before the segment that begins with it."""
     letter, digits = name[:1], "".join(sign for sign in name.partition("-")[0] if sign.isdigit())
-    return ("CTLS".find(letter), int(digits or 0))
+    return ("CTLS".find(letter), int(digits or 0), name)
 
 
 def _count(

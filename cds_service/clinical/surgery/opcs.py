@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cds_service.knowledge.surgery import COMPANION, SurgeryKnowledge, SurgicalFact
 
 SYSTEM = "opcs4"
@@ -18,7 +16,7 @@ def find_heading(code: str, knowledge: SurgeryKnowledge) -> SurgicalFact | None:
         return _subsidiary(code)
     if heading is None or len(code) <= _HEADING:
         return heading
-    return replace(heading, code=code, say=f"{heading.term} (heading {heading.code})")
+    return heading._replace(code=code, say=f"{heading.term} (heading {heading.code})")
 
 
 def _subsidiary(code: str) -> SurgicalFact:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+import operator
+from typing import NamedTuple
 
 from cds_service.clinical.operation import Assertion
 from cds_service.clinical.surgery.text_signs import Mention, Signs
-from cds_service.knowledge.vocabulary import Combination, Kind, Needs, Sign, Words
+from cds_service.knowledge.vocabulary import Kind, Needs, Sign, Words
 
 _ASSERTIONS = {
     Kind.NEGATION: Assertion.NEGATED,
@@ -15,7 +16,7 @@ _ASSERTIONS = {
     Kind.HISTORY: Assertion.HISTORY,
 }
 _FAMILY_REACH = 8  # words between a relative and the operation told of them
-_PARTS = (Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS)
+_PARTS = frozenset((Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS))
 _JOINTS = frozenset(("and", "und", "y", "et", "&", "+", "/", "with", "mit", "con", "avec"))
 _OPENING = 2  # words that may stand before the visit or treatment that opens a text ("Home exercise", "HC PT")
 _WHERE = frozenset((Kind.REGION, Kind.SPINE))
@@ -24,8 +25,7 @@ _SPINAL_PARTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """An operation named in the text, at words *first* to *end*.
 
     *is_spinal* is False for a knee's. *is_context*: the text is about something else, after or for this operation
@@ -44,9 +44,10 @@ class Act:
 
 def find_acts(signs: Signs, words: Words) -> list[Act]:
     """Find every operation in *signs*, in the order of the text."""
-    combined, used = _combined(signs, words.combinations)
-    alone = [one for one in signs.of(Kind.OPERATION, Kind.GENERIC) if (one.first, one.end) not in used]
-    mentions = sorted([*alone, *combined], key=lambda one: one.first)
+    combined, used = _combined(signs, words)
+    mentions = [one for one in signs.of(Kind.OPERATION, Kind.GENERIC) if (one.first, one.end) not in used]
+    if combined or len(mentions) > 1:
+        mentions = sorted([*mentions, *combined], key=_FIRST)
     return [
         Act(
             sign=mention.sign,
@@ -55,22 +56,30 @@ def find_acts(signs: Signs, words: Words) -> list[Act]:
             words=mention.words,
             is_spinal=_is_spinal(mention, signs),
             assertion=_assertion_of(mention, signs, mentions),
-            of_family=_is_of_family(mention, signs),
-            is_context=_is_context(mention, signs),
+            of_family=Kind.FAMILY in signs.by_kind and _is_of_family(mention, signs),
+            is_context=Kind.NOT_OPERATION in signs.by_kind and _is_context(mention, signs),
         )
         for mention in mentions
     ]
 
 
-def _combined(signs: Signs, combinations: tuple[Combination, ...]) -> tuple[list[Mention], set[tuple[int, int]]]:
+_FIRST = operator.attrgetter("first")
+
+
+def _combined(signs: Signs, words: Words) -> tuple[list[Mention], set[tuple[int, int]]]:
     """Give the operations that two signs make together, and the places of the words they use up."""
-    pieces: dict[str, list[Mention]] = {}
-    for mention in signs.of(*_PARTS):
-        pieces.setdefault(mention.sign.id, []).append(mention)
     found: list[Mention] = []
     used: set[tuple[int, int]] = set()
-    for combination in combinations if len(pieces) > 1 else ():
-        pairs = itertools.product(pieces.get(combination.first, ()), pieces.get(combination.second, ()))
+    pieces: dict[str, list[Mention]] = {}
+    for mention in signs.mentions:
+        if mention.sign.id in words.combining and mention.sign.kind in _PARTS:
+            pieces.setdefault(mention.sign.id, []).append(mention)
+    if len(pieces) < 2:  # no sign combines with itself
+        return found, used
+    for combination in words.combinations:
+        if combination.first not in pieces or combination.second not in pieces:
+            continue
+        pairs = itertools.product(pieces[combination.first], pieces[combination.second])
         for one, other in pairs:
             if signs.sentence_of[one.first] != signs.sentence_of[other.first]:
                 continue
@@ -90,29 +99,28 @@ def _is_spinal(act: Mention, signs: Signs) -> bool:
     if needs is Needs.NOTHING:
         return True
     sentence = signs.sentence_of[act.first]
-    ours = [
-        _gap(act, mention.first, mention.end) for mention in signs.mentions if _shows_spine(mention, signs, sentence)
-    ]
-    ours += [
-        _gap(act, place, place + 1)
-        for place, level in signs.levels
-        if signs.sentence_of[place] == sentence and not level.is_root
-    ]
-    ours += [_gap(act, place, place + 1) for place, _ in signs.counts if signs.sentence_of[place] == sentence]
-    theirs = [
-        _gap(act, mention.first, mention.end)
-        for mention in signs.of(Kind.ELSEWHERE)
-        if signs.sentence_of[mention.first] == sentence
-    ]
-    if theirs and min(theirs) <= min(ours, default=len(signs.tokens)):
+    ours = theirs = _FAR
+    for mention in signs.mentions:
+        if signs.sentence_of[mention.first] == sentence:
+            if _shows_spine(mention.sign):
+                ours = min(ours, _gap(act, mention.first, mention.end))
+            if mention.sign.kind is Kind.ELSEWHERE:
+                theirs = min(theirs, _gap(act, mention.first, mention.end))
+    for place, level in signs.levels:
+        if signs.sentence_of[place] == sentence and not level.is_root:
+            ours = min(ours, _gap(act, place, place + 1))
+    for place, _ in signs.counts:
+        if signs.sentence_of[place] == sentence:
+            ours = min(ours, _gap(act, place, place + 1))
+    if theirs < _FAR and theirs <= ours:
         return False
-    return bool(ours) or needs is Needs.NOT_ELSEWHERE or (not theirs and _text_is_spinal(signs))
+    return ours < _FAR or needs is Needs.NOT_ELSEWHERE or (theirs == _FAR and _text_is_spinal(signs))
 
 
-def _shows_spine(mention: Mention, signs: Signs, sentence: int) -> bool:
-    if signs.sentence_of[mention.first] != sentence:
-        return False
-    sign = mention.sign
+_FAR = 1_000_000_000  # words; further than any word of a text
+
+
+def _shows_spine(sign: Sign) -> bool:
     return (
         sign.kind in _WHERE
         or sign.id in _SPINAL_PARTS
@@ -123,7 +131,7 @@ def _shows_spine(mention: Mention, signs: Signs, sentence: int) -> bool:
 
 def _text_is_spinal(signs: Signs) -> bool:
     """Nothing in the sentence says where: then the rest of the text decides, if it speaks of the spine alone."""
-    if signs.of(Kind.ELSEWHERE):
+    if Kind.ELSEWHERE in signs.by_kind:
         return False
     return bool(signs.levels) or any(
         mention.sign.kind in _WHERE or (mention.sign.kind is Kind.OPERATION and mention.sign.needs is Needs.NOTHING)
@@ -142,6 +150,8 @@ def _gap(act: Mention, first: int, end: int) -> int:
 
 def _assertion_of(act: Mention, signs: Signs, acts: list[Mention]) -> Assertion:
     nearest: tuple[int, Assertion] | None = None
+    if _ASSERTIONS.keys().isdisjoint(signs.by_kind):
+        return Assertion.PERFORMED
     for trigger in signs.of(*_ASSERTIONS):
         distance = _reach(trigger, act, signs, acts)
         if distance is None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from typing import NamedTuple
 
 from cds_service.knowledge.level_words import LevelWords
 
 _SIZES = {"C": 7, "T": 12, "L": 5, "S": 5}
 _NEXT = {"C": "T", "T": "L", "L": "S"}
 _ORDER = tuple(["C0"] + [f"{letter}{number}" for letter, size in _SIZES.items() for number in range(1, size + 1)])
-_PLACES: dict[str, float] = {name: place for place, name in enumerate(_ORDER)}
+_NUMBERS = {name: number for number, name in enumerate(_ORDER)}
+_PLACES: dict[str, float] = dict(_NUMBERS)
 _SIXTH = "L6"  # a transitional vertebra between L5 and S1, counted only where the text names it
 _PLACES[_SIXTH] = _PLACES["L5"] + 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class LevelMention:
+class LevelMention(NamedTuple):
     """One run of levels. *first* and *last* are vertebrae from cranial to caudal, equal for a single vertebra.
 
     *start* and *end* are places in the folded text. *is_root*: the vertebra names a nerve root or its palsy (C5 palsy),
@@ -34,22 +35,21 @@ class LevelMention:
         return self.first == self.last
 
 
-@dataclass(frozen=True, slots=True)
-class CountMention:
+class CountMention(NamedTuple):
     """A count of levels in words or figures; *is_minimum* for "more than 2 levels" and "multilevel"."""
 
     start: int
     end: int
-    count: int
+    levels: int
     is_minimum: bool
 
 
 def vertebrae_between(first: str, last: str) -> tuple[str, ...]:
     """Give the vertebrae from *first* to *last*, both included, cranial first."""
-    names = [name for name in _ORDER if _PLACES[first] <= _PLACES[name] <= _PLACES[last]]
     if _SIXTH in (first, last):
-        names = sorted({*names, _SIXTH}, key=_PLACES.__getitem__)
-    return tuple(names)
+        names = {name for name in _ORDER if _PLACES[first] <= _PLACES[name] <= _PLACES[last]} | {_SIXTH}
+        return tuple(sorted(names, key=_PLACES.__getitem__))
+    return _ORDER[_NUMBERS[first] : _NUMBERS[last] + 1]
 
 
 def segments_between(first: str, last: str) -> tuple[str, ...]:
@@ -58,13 +58,18 @@ def segments_between(first: str, last: str) -> tuple[str, ...]:
     return tuple(f"{upper}-{lower}" for upper, lower in zip(names, names[1:], strict=False))
 
 
-def in_order(levels: set[str]) -> tuple[str, ...]:
+def in_order(levels: Collection[str]) -> tuple[str, ...]:
     """Sort levels (segments or vertebrae) from cranial to caudal."""
+    if len(levels) < 2:
+        return tuple(levels)
     return tuple(sorted(levels, key=lambda level: (_PLACES[level.split("-")[0]], "-" in level)))
 
 
+_REGIONS = {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral"}
+
+
 def region_of_vertebra(vertebra: str) -> str:
-    return {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral"}[vertebra[0]]
+    return _REGIONS[vertebra[0]]
 
 
 def write_out(text: str, words: LevelWords) -> str:

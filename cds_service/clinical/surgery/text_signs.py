@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bisect
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from cds_service.clinical.surgery.text_levels import CountMention, LevelMention, find_counts, find_levels, write_out
 from cds_service.knowledge.vocabulary import Kind, Node, Sign, Words, fold
@@ -12,12 +13,13 @@ from cds_service.knowledge.vocabulary import Kind, Node, Sign, Words, fold
 LEVEL = "#"
 _TOKEN = re.compile(r"[a-z]+|\d+|\x00+|\n|[^\sa-z\d\x00]")
 _LONGEST_GLUE = 3  # words of no weight that may stand inside a phrase in a row
+_MASK = "\x00"  # what levels are covered with before the rest of a text is cut into words
 _SENTENCE_ENDS = frozenset((";", "\n", "!", "?"))
+_SENTENCE_MARKS = _SENTENCE_ENDS | {"."}
 _SHORTEST_BEFORE_STOP = 3  # letters; a point after a shorter word is an abbreviation's
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A sign at a place. *first* and *end* count words (half-open); *words* is the text that showed it."""
 
     sign: Sign
@@ -26,19 +28,18 @@ class Mention:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(NamedTuple):
     """Everything found in one text. *tokens* are its folded words, a level being one `#`.
 
-    *sentence_of* numbers the sentence of every token; *level_at* gives the token of each level mention.
+    *sentence_of* numbers the sentence of every token; *levels* and *counts* come with the token they stand at.
     """
 
     text: str
-    tokens: tuple[str, ...]
-    sentence_of: tuple[int, ...]
-    mentions: tuple[Mention, ...]
-    levels: tuple[tuple[int, LevelMention], ...]
-    counts: tuple[tuple[int, CountMention], ...]
+    tokens: Sequence[str]
+    sentence_of: Sequence[int]
+    mentions: Sequence[Mention]
+    levels: Sequence[tuple[int, LevelMention]]
+    counts: Sequence[tuple[int, CountMention]]
     by_kind: dict[Kind, list[Mention]]
 
     def of(self, *kinds: Kind) -> list[Mention]:
@@ -46,33 +47,53 @@ class Signs:
         return [mention for kind in kinds for mention in self.by_kind.get(kind, ())]
 
 
-def find_signs(text: str, words: Words) -> Signs:
-    """Fold *text*, cut it into words, and find levels, counts and every sign."""
-    folded = fold(text)
-    if words.short_form_pattern is not None:
-        folded = words.short_form_pattern.sub(lambda match: words.short_forms[match[0]], folded)
-    if words.levels:
-        folded = write_out(folded, words.levels)
-    levels = find_levels(folded, words.levels) if words.levels else []
+def find_signs(text: str, words: Words) -> Signs | None:
+    """Fold *text*, cut it into words, and find levels, counts and every sign; None where there is no sign and no level.
+
+    The patterns of the level grammar are slow, and few texts hold a level: each is asked only where the words of the text
+    leave room for a match (`LevelWords.may_be_...`).
+    """
+    folded = cut = fold(text)
+    tokens = _TOKEN.findall(cut)
+    seen = set(tokens)
+    if words.short_form_pattern is not None and not seen.isdisjoint(words.short_form_starts):
+        folded = cut = words.short_form_pattern.sub(lambda match: words.short_forms[match[0]], folded)
+        tokens = _TOKEN.findall(cut)
+        seen = set(tokens)
     masked = folded
-    for level in levels:
-        masked = masked[: level.start] + "\x00" * (level.end - level.start) + masked[level.end :]
-    counts = find_counts(masked, words.levels) if words.levels else []
-    spans = [(match[0], match.start()) for match in _TOKEN.finditer(masked)]
-    tokens = tuple(LEVEL if token[0] == "\x00" else token for token, _ in spans)
-    starts = [start for _, start in spans]
+    levels: list[LevelMention] = []
+    counts: list[CountMention] = []
+    if words.levels is not None:
+        if words.levels.may_be_in_words(seen):
+            folded = masked = write_out(folded, words.levels)
+            seen.update(_TOKEN.findall(folded))
+        if words.levels.may_be_levels(seen, folded):
+            levels = find_levels(folded, words.levels)
+            for level in levels:
+                masked = masked[: level.start] + _MASK * (level.end - level.start) + masked[level.end :]
+        if words.levels.may_be_counts(seen):
+            counts = find_counts(masked, words.levels)
+    if masked != cut:
+        tokens = _TOKEN.findall(masked)
+    if _MASK in masked:
+        tokens = [LEVEL if token[0] == _MASK else token for token in tokens]
     mentions = _find_mentions(tokens, words)
+    if not mentions and not levels:
+        return None
     by_kind: dict[Kind, list[Mention]] = {}
     for mention in mentions:
         by_kind.setdefault(mention.sign.kind, []).append(mention)
+    starts: list[int] = []
+    if levels or counts or "." in seen:
+        starts = [match.start() for match in _TOKEN.finditer(masked)]
     return Signs(
         text=folded,
         tokens=tokens,
         sentence_of=_sentences(tokens, starts, folded),
         mentions=mentions,
         by_kind=by_kind,
-        levels=tuple((_token_at(starts, level.start), level) for level in levels),
-        counts=tuple((_token_at(starts, count.start), count) for count in counts),
+        levels=[(_token_at(starts, level.start), level) for level in levels],
+        counts=[(_token_at(starts, count.start), count) for count in counts],
     )
 
 
@@ -80,7 +101,9 @@ def _token_at(starts: list[int], place: int) -> int:
     return bisect.bisect_right(starts, place) - 1
 
 
-def _sentences(tokens: tuple[str, ...], starts: list[int], text: str) -> tuple[int, ...]:
+def _sentences(tokens: Sequence[str], starts: list[int], text: str) -> Sequence[int]:
+    if _SENTENCE_MARKS.isdisjoint(tokens):
+        return (0,) * len(tokens)
     numbers, current = [], 0
     for index, token in enumerate(tokens):
         numbers.append(current)
@@ -92,25 +115,41 @@ def _sentences(tokens: tuple[str, ...], starts: list[int], text: str) -> tuple[i
             follows = text[starts[index] + 1 : starts[index] + 2]
             ends = before == LEVEL or not before.isalpha() or len(before) >= _SHORTEST_BEFORE_STOP
             current += ends and follows in ("", " ", "\n")
-    return tuple(numbers)
+    return numbers
 
 
-def _find_mentions(tokens: tuple[str, ...], words: Words) -> tuple[Mention, ...]:
-    keys = [words.keys_of(token) if token.isalpha() else (token,) for token in tokens]
+def _find_mentions(tokens: Sequence[str], words: Words) -> list[Mention]:
+    keys = _keys(tokens, words)
+    tree = words.tree
     found: list[Mention] = []
-    place = 0
-    while place < len(tokens):
-        match = _longest(words.tree, place, (), keys, tokens, words.glue) if keys[place] else None
-        if match is None:
-            place += 1
+    free = 0
+    for place, options in enumerate(keys):
+        if place < free or not any(map(tree.__contains__, options)):
             continue
-        signs, end, _ = match
-        said = " ".join(tokens[place:end])
-        found += [Mention(sign, place, end, said) for sign in signs]
-        if end - place > 1 and any(_may_hold_region(sign) for sign in signs):
-            found += _regions_inside(place, end, keys, words)
-        place = end
-    return tuple(found)
+        match = _longest(tree, place, (), keys, tokens, words.glue)
+        if match is None:
+            continue
+        signs, free, _ = match
+        if free - place == 1:
+            said = tokens[place]
+            found += [Mention(sign, place, free, said) for sign in signs]
+        else:
+            said = " ".join(tokens[place:free])
+            found += [Mention(sign, place, free, said) for sign in signs]
+            if any(map(_may_hold_region, signs)):
+                found += _regions_inside(place, free, keys, words)
+    return found
+
+
+def _keys(tokens: Sequence[str], words: Words) -> list[tuple[str, ...]]:
+    """Give for each token the entries of the phrase tree that it may stand for."""
+    keys: list[tuple[str, ...]] = []
+    for token in tokens:
+        known = words.known.get(token)
+        if known is None:
+            known = words.keys_of_stranger(token) if token.isalpha() else ()
+        keys.append(known)
+    return keys
 
 
 def _may_hold_region(sign: Sign) -> bool:
@@ -135,7 +174,7 @@ def _longest(
     place: int,
     ends: tuple[int, ...],
     keys: list[tuple[str, ...]],
-    tokens: tuple[str, ...],
+    tokens: Sequence[str],
     glue: frozenset[str],
 ) -> _Match | None:
     """Walk the phrase tree from *node* at *place*; give signs, end and length of the longest phrase, or None.
@@ -147,6 +186,8 @@ def _longest(
     here = node.get("")
     if here is not None:
         best = (here[0], ends[here[1] - 1], len(ends))
+        if len(node) == 1:
+            return best
     skipped = 0
     while place < len(tokens):
         for key in keys[place]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LUMBAR = frozenset(("lumbar", "lumbosacral"))
 _CERVICAL = frozenset(("cervical", "occipitocervical", "cervicothoracic"))
@@ -13,8 +13,7 @@ _BESIDE_CORPECTOMY = _DECOMPRESSIONS | {"corpectomy", "discectomy", "fixation"}
 _LONG_FUSION_LEVELS = 5  # Source: dossier 1.1, DEF_ADULT ">= 5 levels"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """Everything a text says of the operations it is about, gathered; None and () where it does not say."""
 
     operations: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ import pytest
 
 from cds_service.clinical.operation import Assertion, Basis
 from cds_service.clinical.surgery.classify import read_procedure, reading_as_json
+from cds_service.clinical.surgery.merge import conclude
+from cds_service.knowledge.surgery import SurgeryKnowledge
 from cds_service.patient.record import Coding, Concept, Procedure
 
 PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
@@ -238,3 +240,10 @@ def test_a_generator_beside_a_lead_is_a_stimulator(surgery) -> None:
 
 def test_method_and_site_codes_alone_are_no_operation(surgery) -> None:
     assert not read_procedure(a_procedure((OPCS, "Y71.1")), surgery).is_spine_surgery
+
+
+def test_a_vertebra_stands_before_the_segment_that_begins_with_it(surgery: SurgeryKnowledge) -> None:
+    fact = surgery.codes["cpt", "22633"]
+    facts = [fact._replace(names=names) for names in (("L5-S1",), ("L4-L5", "L5"), ("L4",))]
+
+    assert conclude(facts, surgery).names == ("L4", "L4-L5", "L5", "L5-S1")

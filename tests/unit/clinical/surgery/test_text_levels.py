@@ -79,7 +79,7 @@ def test_only_a_word_for_the_pelvis_reaches_the_pelvis(words: LevelWords) -> Non
      ("more than 2 levels", 3, True), ("at least 3 levels", 3, True), ("> 2 levels", 3, True), ("dos niveles", 2, False)],
 )  # fmt: skip
 def test_counts_of_levels_are_read(text: str, count: int, is_minimum: bool, words: LevelWords) -> None:
-    assert [(found.count, found.is_minimum) for found in find_counts(fold(text), words)] == [(count, is_minimum)]
+    assert [(found.levels, found.is_minimum) for found in find_counts(fold(text), words)] == [(count, is_minimum)]
 
 
 def test_an_upper_bound_counts_nothing(words: LevelWords) -> None:

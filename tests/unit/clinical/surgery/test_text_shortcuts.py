@@ -1,0 +1,122 @@
+"""The shortcuts of reading free text never hide anything: each says no only where the full way finds nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from cds_service.clinical.surgery import text as reading
+from cds_service.clinical.surgery.text_levels import find_counts, find_levels, write_out
+from cds_service.clinical.surgery.text_signs import find_signs
+from cds_service.errors import Fault
+from cds_service.knowledge.level_words import LevelWords
+from cds_service.knowledge.vocabulary import Kind, Words, deletions_of, fold, is_one_edit
+from cds_service.knowledge.words import load_words
+
+CARDS = Path(__file__).parents[4] / "cards" / "words"
+_TOKEN = re.compile(r"[a-z]+|\d+|\x00+|\n|[^\sa-z\d\x00]")
+
+
+def _loaded() -> Words:
+    faults: list[Fault] = []
+    words = load_words(CARDS, faults)
+    assert faults == []
+    return words
+
+
+WORDS = _loaded()
+
+
+def _texts_of(node: object) -> set[str]:
+    if isinstance(node, dict):
+        return {text for key, below in node.items() for text in (str(key), *_texts_of(below))}
+    if isinstance(node, list):
+        return {text for below in node for text in _texts_of(below)}
+    return {word for word in re.split(r"[\s()|<>*#]+", str(node)) if word}
+
+
+def _vocabulary() -> list[str]:
+    files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(CARDS.glob("*.yaml"))]
+    kept = ("words", "short_forms", "letters", "numbers", "ordinals", "bones", "lists")
+    return sorted({text for file in files for key in kept for text in _texts_of(file.get(key, {}))})
+
+
+_LEVELS = [
+    "L4-5",
+    "C5",
+    "C5-C7",
+    "LWK 4/5",
+    "T10-pelvis",
+    "x2",
+    "2",
+    "3 levels",
+    "bisegmental",
+    "1.",
+    "l45",
+    "occiput-C3",
+]
+_PLAIN = ["appendectomy", "knee", "screening", "questionnaire", "(procedure)", "of", "patient's", "Reconciliation"]
+_WORD = some.one_of(some.sampled_from(_vocabulary()), some.sampled_from(_LEVELS), some.sampled_from(_PLAIN))
+_GLUE = some.sampled_from([" ", " ", " ", " ", ", ", ". ", "; ", "\n", "-", "/", "", ": "])
+MADE = some.lists(some.tuples(_WORD, _GLUE), max_size=8).map(lambda pairs: "".join(word + glue for word, glue in pairs))
+TEXTS = some.one_of(MADE, some.text(max_size=30), some.text(alphabet="clst0456 -/.x>\n", max_size=20))
+
+
+@given(TEXTS)
+@settings(max_examples=600, deadline=None, derandomize=True, database=None)
+def test_a_gate_is_shut_only_where_its_pattern_finds_nothing(text: str) -> None:
+    folded = fold(text)
+    seen = set(_TOKEN.findall(folded))
+    levels = WORDS.levels
+    assert isinstance(levels, LevelWords) and WORDS.short_form_pattern is not None
+
+    assert levels.may_be_levels(seen, folded) or find_levels(folded, levels) == []
+    assert levels.may_be_counts(seen) or find_counts(folded, levels) == []
+    assert levels.may_be_in_words(seen) or write_out(folded, levels) == folded
+    assert not seen.isdisjoint(WORDS.short_form_starts) or WORDS.short_form_pattern.search(folded) is None
+
+
+@given(TEXTS)
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+def test_a_text_that_says_nothing_of_an_operation_reads_the_same_the_short_way(text: str) -> None:
+    short = reading.read_text(text, WORDS)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "_SAYING", frozenset(Kind))
+        full = reading.read_text(text, WORDS)
+
+    assert short[:-1] == full[:-1]
+    assert short.phrases == full.phrases
+
+
+@given(some.text(max_size=40))
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+def test_a_text_without_signs_reads_as_nothing(text: str) -> None:
+    assert (find_signs(text, WORDS) is None) == (reading.read_text(text, WORDS) == reading.TextReading())
+
+
+_FORGIVEN = sorted({word for words in WORDS.deletions.values() for word in words})
+_LETTER = some.sampled_from("abcdefghijklmnopqrstuvwxyz")
+
+
+@given(some.sampled_from(_FORGIVEN), some.integers(1, 30), _LETTER, some.sampled_from(["drop", "add", "swap", "other"]))
+@settings(max_examples=600, deadline=None, derandomize=True, database=None)
+def test_every_misspelling_of_one_letter_passes_the_first_look(word: str, place: int, letter: str, edit: str) -> None:
+    place = min(place, len(word) - 1)
+    head, tail = word[:place], word[place:]
+    wrong = {
+        "drop": head + tail[1:],
+        "add": head + letter + tail,
+        "swap": head + tail[1:2] + tail[:1] + tail[2:],
+        "other": head + letter + tail[1:],
+    }[edit]
+
+    assert is_one_edit(word, wrong) or word == wrong
+    if len(wrong) >= 6:
+        assert wrong[:3] in WORDS.openings or wrong[0] + wrong[-3:] in WORDS.endings
+        assert any(word in WORDS.deletions.get(cut, ()) for cut in (wrong, *deletions_of(wrong)))
