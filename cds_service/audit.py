@@ -50,6 +50,11 @@ class AuditTrail:
     def __init__(self, target: str | None):
         self._target = target
 
+    @property
+    def is_kept(self) -> bool:
+        """False where the trail goes nowhere: then no entry need be made."""
+        return self._target is not None
+
     def write(self, entry: AuditEntry) -> bool:
         """Write *entry*; False when it could not be written, which the caller must tell."""
         if self._target is None:

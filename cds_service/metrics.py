@@ -5,6 +5,7 @@ With several processes the numbers meet in the folder PROMETHEUS_MULTIPROC_DIR, 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
@@ -42,16 +43,23 @@ _UNRECORDED = Counter(
 )
 
 
+# Counted with every call, so the counter of each combination is kept at hand; the labels are few and all ours.
+_calls = functools.cache(_CALLS.labels)
+_call_seconds = functools.cache(_CALL_SECONDS.labels)
+_cards = functools.cache(_CARDS.labels)
+_rules = functools.cache(_RULES.labels)
+
+
 def count_call(route: str, status: int, seconds: float) -> None:
-    _CALLS.labels(route, str(status)).inc()
-    _CALL_SECONDS.labels(route).observe(seconds)
+    _calls(route, status).inc()
+    _call_seconds(route).observe(seconds)
 
 
 def count_cards(service: str, indicators: Iterable[str], rules: Iterable[str]) -> None:
     for indicator in indicators:
-        _CARDS.labels(service, indicator).inc()
+        _cards(service, indicator).inc()
     for rule in rules:
-        _RULES.labels(service, rule).inc()
+        _rules(service, rule).inc()
 
 
 def count_degraded(service: str) -> None:

@@ -45,6 +45,11 @@ class Tracing:
         self._provider = provider
         self._tracer = provider.get_tracer("spine-cds") if provider is not None else None
 
+    @property
+    def is_on(self) -> bool:
+        """False where no span would be kept: then none need be opened."""
+        return self._tracer is not None
+
     @contextlib.contextmanager
     def span(self, name: str) -> Iterator[Span]:
         """Open a span named *name* (a word of ours). A failure marks it by the error's class, never by its text."""

@@ -10,9 +10,9 @@ import functools
 import hashlib
 import logging
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,7 +101,9 @@ class Store:
         self._guard = threading.Lock()
         self._pid = -1
         self._engine: Engine | None = None
-        self._waiting: queue.Queue[IssuedCard | None] = queue.Queue(_WAITING_MOST)
+        self._waiting: deque[IssuedCard] = deque()
+        self._came = threading.Event()
+        self._closes = threading.Event()
         self._writer: threading.Thread | None = None
         self._purged_at = 0.0
 
@@ -124,7 +126,8 @@ class Store:
             if self._engine is not None:
                 self._engine.dispose(close=False)
             self._engine = _open(self._url)
-            self._waiting = queue.Queue(_WAITING_MOST)
+            self._waiting = deque()
+            self._came, self._closes = threading.Event(), threading.Event()
             self._writer = None
             self._pid = os.getpid()
             return self._engine
@@ -138,7 +141,8 @@ class Store:
             return
         writer = self._writer
         if writer is not None and writer.is_alive():
-            self._waiting.put(None)
+            self._closes.set()
+            self._came.set()
             writer.join(timeout=_TRIES + 2)
         self._writer = None
         if self._engine is not None:
@@ -196,39 +200,31 @@ class Store:
     def note_issued(self, cards: Iterable[IssuedCard]) -> None:
         """Take note of *cards* soon; never waits, never raises. Cards that find no room are dropped and counted."""
         self._settle_here()
-        dropped = 0
-        for card in cards:
-            try:
-                self._waiting.put_nowait(card)
-            except queue.Full:
-                dropped += 1
-        if dropped:
-            self._on_dropped(dropped)
+        cards = tuple(cards)
+        kept = cards[: max(_WAITING_MOST - len(self._waiting), 0)]
+        if kept:
+            self._waiting.extend(kept)
+            if not self._came.is_set():
+                self._came.set()
+        if len(kept) < len(cards):
+            self._on_dropped(len(cards) - len(kept))
         if self._writer is None or not self._writer.is_alive():
             with self._guard:
                 if self._writer is None or not self._writer.is_alive():
+                    self._closes.clear()
                     self._writer = threading.Thread(target=self._write, name="issued-cards", daemon=True)
                     self._writer.start()
 
     def _write(self) -> None:
-        open_for_more = True
-        while open_for_more:
-            batch: list[IssuedCard] = []
-            first = self._waiting.get()
-            if first is None:
-                return
-            batch.append(first)
-            until = time.monotonic() + _BATCH_SECONDS
-            while len(batch) < _BATCH_MOST and (left := until - time.monotonic()) > 0:
-                try:
-                    one = self._waiting.get(timeout=left)
-                except queue.Empty:
-                    break
-                if one is None:
-                    open_for_more = False
-                    break
-                batch.append(one)
-            self._write_batch(batch)
+        """Write what came since the last time, a few times a second: to be woken for each card would take more of the
+        processor than to write it, and take it from the thread that answers."""
+        closes = False
+        while not closes:
+            self._came.wait()
+            closes = self._closes.wait(_BATCH_SECONDS)
+            self._came.clear()
+            while self._waiting:
+                self._write_batch([self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH_MOST))])
 
     def _write_batch(self, batch: list[IssuedCard]) -> None:
         rows = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from flask import request
+from flask import Request, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 
@@ -13,29 +13,38 @@ def json_bytes() -> bytes:
 
     The size is checked on Content-Length before a byte is read, and again while a body of unknown length streams in.
     """
-    if request.mimetype != "application/json":
+    asked = request._get_current_object()
+    if asked.environ.get("CONTENT_TYPE") != "application/json":
+        _check_type(asked)
+    if asked.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType
-    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType
+    body = _collected(asked)
+    if body:
+        return body
     try:
-        body = _collected() or request.get_data()
+        body = asked.get_data()
     except OSError:
         raise BadRequest from None
-    limit = request.max_content_length
-    if request.content_length is None and limit is not None and len(body) >= limit:
+    limit = asked.max_content_length
+    if asked.content_length is None and limit is not None and len(body) >= limit:
         # Werkzeug stops reading a body of unknown length at the limit without a word (seen in 3.1): what would be
         # parsed then is only its beginning.
         raise RequestEntityTooLarge
     return body
 
 
-def _collected() -> bytes | None:
+def _check_type(asked: Request) -> None:
+    if asked.mimetype != "application/json":
+        raise UnsupportedMediaType
+    if asked.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType
+
+
+def _collected(asked: Request) -> bytes | None:
     """Give the body where the server has collected it whole already: reading it as a stream would copy it three times."""
-    stream = request.environ["wsgi.input"]
+    stream = asked.environ["wsgi.input"]
     if type(stream) is not BytesIO or stream.tell():
         return None
     body = stream.getvalue()
-    most = request.max_content_length
-    return body if len(body) == request.content_length and (most is None or len(body) <= most) else None
+    most = asked.max_content_length
+    return body if len(body) == asked.content_length and (most is None or len(body) <= most) else None

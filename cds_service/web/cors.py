@@ -37,8 +37,11 @@ def register_cors(app: Flask, is_allowed: Callable[[str], bool], development: bo
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.vary.add("Origin")
-        origin = request.headers.get("Origin")
+        if "Vary" in response.headers:
+            response.vary.add("Origin")
+        else:
+            response.headers.add("Vary", "Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
         if origin and is_allowed(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED

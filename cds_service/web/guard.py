@@ -57,26 +57,28 @@ def register_guard(
 
     @app.before_request
     def ask_the_guard() -> None:
-        g.caller = None
-        if request.endpoint is None or request.endpoint in open_routes or request.method == "OPTIONS":
+        here, asked = g._get_current_object(), request._get_current_object()
+        here.caller = None
+        if asked.endpoint is None or asked.endpoint in open_routes or asked.method == "OPTIONS":
             return
+        authorization = asked.environ.get("HTTP_AUTHORIZATION")
         try:
-            g.caller = authenticate(
+            here.caller = authenticate(
                 Knock(
-                    authorization=tuple(request.headers.getlist("Authorization")),
-                    method=request.method,
-                    path=request.path,
-                    body=request.get_data,
+                    authorization=() if authorization is None else (authorization,),
+                    method=asked.method,
+                    path=asked.path,
+                    body=asked.get_data,
                 )
             )
         except NotTrusted as refusal:
             metrics.count_refused(refusal.check or "unnamed")
             raise
-        g.facts["tenant"] = g.caller.tenant.id
-        if not g.caller.replay_checked_everywhere:
+        here.facts["tenant"] = here.caller.tenant.id
+        if not here.caller.replay_checked_everywhere:
             # The store is down: a replay is refused within this process only (see security/replay.py).
-            g.facts["replay_checked"] = "this process only"
+            here.facts["replay_checked"] = "this process only"
             metrics.count_replay_unchecked()
-        wait = wait_seconds(g.caller.tenant)
+        wait = wait_seconds(here.caller.tenant)
         if wait is not None:
             raise TooManyRequests(retry_after=math.ceil(wait))

@@ -63,6 +63,10 @@ class QuietFlask(Flask):
     def log_exception(self, exc_info) -> None:
         _tell_bug(exc_info[1])
 
+    def ensure_sync(self, func):
+        """No view or hook here is a coroutine; Flask would ask each of them at each request."""
+        return func
+
 
 def register_problems(app: Flask) -> None:
     """Answer every error of ours, of HTTP and of nobody's expectation with an OperationOutcome."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -15,6 +16,7 @@ from flask import Flask, Response, g, request
 from cds_service import metrics
 from cds_service.audit import AuditEntry, AuditTrail
 from cds_service.tracing import ALLOWED, Tracing
+from cds_service.wire.response import encode
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _QUIET_ROUTES = frozenset({"operations.alive", "operations.ready", "operations.metrics"})
@@ -29,7 +31,7 @@ def configure_logging(level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=_as_text),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(),
@@ -37,71 +39,73 @@ def configure_logging(level: str) -> None:
     )
 
 
+def _as_text(line: Mapping[str, Any], **options: Any) -> str:
+    return encode(line).decode()
+
+
 def register_request_log(
     app: Flask, audit: AuditTrail, tracing: Callable[[], Tracing], clock: Callable[[], datetime]
 ) -> None:
     """Give each request an id of its own, and tell its end: one log line, one span, and one audit entry per caller.
 
-    A caller's own request id is not taken over: it is a place where anything can be written into our log.
+    A caller's own request id is not taken over: it is a place where anything can be written into our log. The proxies of
+    Flask are resolved once: each look through them costs as much as a small function.
     """
 
     @app.before_request
     def begin() -> None:
-        g.request_id = uuid4().hex
-        g.began = time.perf_counter()
-        g.facts = {}
-        g.caller = None
-        g.span_ends = contextlib.ExitStack()
-        g.span = g.span_ends.enter_context(tracing().span("request"))
+        here = g._get_current_object()
+        here.request_id = uuid4().hex
+        here.began = time.perf_counter()
+        here.facts = {}
+        here.caller = None
+        here.span = None
+        if (traced := tracing()).is_on:
+            here.span_ends = contextlib.ExitStack()
+            here.span = here.span_ends.enter_context(traced.span("request"))
 
     @app.after_request
     def end(response: Response) -> Response:
-        seconds = time.perf_counter() - g.began
-        route = request.endpoint or "none"
-        metrics.count_call(route, response.status_code, seconds)
-        response.headers[REQUEST_ID_HEADER] = g.request_id
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        tell = _LOG.debug if route in _QUIET_ROUTES and response.status_code < 400 else _LOG.info
+        here, asked = g._get_current_object(), request._get_current_object()
+        route, status = asked.endpoint or "none", response.status_code
+        if audit.is_kept and here.caller is not None and not audit.write(_audit_entry(here, route, status, clock())):
+            # An answer is not held back for it; the log line and the counter tell that the trail has a hole.
+            here.facts["audit"] = "lost"
+            metrics.count_audit_lost()
+        seconds = time.perf_counter() - here.began
+        metrics.count_call(route, status, seconds)
+        response.headers.set(REQUEST_ID_HEADER, here.request_id)
+        response.headers.set("X-Content-Type-Options", "nosniff")
+        tell = _LOG.debug if route in _QUIET_ROUTES and status < 400 else _LOG.info
         tell(
             "request",
-            request_id=g.request_id,
-            method=request.method if request.method in _METHODS else "other",
+            request_id=here.request_id,
+            method=asked.method if asked.method in _METHODS else "other",
             route=route,
-            status=response.status_code,
+            status=status,
             milliseconds=round(seconds * 1000, 2),
-            **g.facts,
+            **here.facts,
         )
-        g.span.tell(
-            request_id=g.request_id,
-            route=route,
-            status=response.status_code,
-            **{name: value for name, value in g.facts.items() if name in ALLOWED},
-        )
-        g.span_ends.close()
-        return response
-
-    @app.after_request
-    def keep_trail(response: Response) -> Response:
-        if g.caller is not None and not audit.write(_audit_entry(response, clock())):
-            # An answer is not held back for it; the log line and the counter tell that the trail has a hole.
-            g.facts["audit"] = "lost"
-            metrics.count_audit_lost()
+        if here.span is not None:
+            allowed = {name: value for name, value in here.facts.items() if name in ALLOWED}
+            here.span.tell(request_id=here.request_id, route=route, status=status, **allowed)
+            here.span_ends.close()
         return response
 
 
-def _audit_entry(response: Response, at: datetime) -> AuditEntry:
+def _audit_entry(here: Any, route: str, status: int, at: datetime) -> AuditEntry:
     return AuditEntry(
         at=at,
-        request_id=g.request_id,
-        tenant=g.caller.tenant.id,
-        issuer=g.caller.issuer,
-        route=request.endpoint or "none",
-        service=g.facts.get("service"),
-        hook=g.facts.get("hook"),
-        status=response.status_code,
-        cards=g.facts.get("cards"),
-        rules=tuple(g.facts.get("rules", ())),
-        knowledge=g.facts.get("knowledge"),
+        request_id=here.request_id,
+        tenant=here.caller.tenant.id,
+        issuer=here.caller.issuer,
+        route=route,
+        service=here.facts.get("service"),
+        hook=here.facts.get("hook"),
+        status=status,
+        cards=here.facts.get("cards"),
+        rules=tuple(here.facts.get("rules", ())),
+        knowledge=here.facts.get("knowledge"),
     )
 
 

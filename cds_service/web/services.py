@@ -53,20 +53,21 @@ def services_blueprint(
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
-        tenant = g.caller.tenant
+        here = g._get_current_object()
+        tenant = here.caller.tenant
         answering = catalogue.named(service_id, tenant)
-        g.facts["service"] = service_id
+        here.facts["service"] = service_id
         asked = read_call(json_bytes(), answering, may_choose_day, check_depth)
         if asked.fhir_server is not None:
             leave_the_loop()
-        g.facts["hook"] = asked.service.hook
+        here.facts["hook"] = asked.service.hook
         at = clock()
         try:
             answer = respond(asked, practice, tenant, at)
         except RequiredDataMissing:
             metrics.count_missing(asked.service.id)
             raise
-        _tell(answer, asked.service)
+        here.facts |= _told(answer, asked.service)
         store.note_issued(_issued(answer, asked.service, tenant, at))
         return Response(cards_body(answer.cards), content_type=JSON)
 
@@ -116,15 +117,15 @@ class _Catalogue:
         return self._bodies[shared]
 
 
-def _tell(answer: Answer, service: Hook) -> None:
-    """Metrics and log: ids of ours, counts, durations."""
+def _told(answer: Answer, service: Hook) -> dict[str, Any]:
+    """Count the answer, and give what the log may hold of it: ids of ours, counts, durations."""
     facts = answer.facts
     metrics.count_cards(service.id, (card.indicator for card in answer.cards), facts.rules)
     if facts.fetched:
         metrics.count_gathering(service.id, facts.gather_seconds)
     if facts.gaps:
         metrics.count_degraded(service.id)
-    g.facts |= {
+    return {
         "cards": len(answer.cards),
         "rules": list(facts.rules),
         "knowledge": facts.knowledge_version,
@@ -137,6 +138,7 @@ def _tell(answer: Answer, service: Hook) -> None:
 
 
 def _issued(answer: Answer, service: Hook, tenant: Any, at: datetime) -> list[IssuedCard]:
+    at = at.astimezone(UTC)
     return [
         IssuedCard(
             card=card.uuid,
@@ -145,7 +147,7 @@ def _issued(answer: Answer, service: Hook, tenant: Any, at: datetime) -> list[Is
             knowledge_version=answer.facts.knowledge_version,
             service=service.id,
             tenant=tenant.id,
-            issued_at=at.astimezone(UTC),
+            issued_at=at,
         )
         for card in answer.cards
     ]

@@ -427,4 +427,4 @@ def test_feedback_with_a_foreign_card_is_kept_apart_and_injects_nothing(service:
 
 def test_the_service_lived_through_all_of_it_without_a_bug(service: Service) -> None:
     assert service.process.poll() is None and len(service.workers) == 2
-    assert '"event": "bug"' not in service.log and "Traceback" not in service.log
+    assert '"event":"bug"' not in service.log and '"event":"request"' in service.log and "Traceback" not in service.log
