@@ -25,7 +25,7 @@ from cds_service.intake.prefetch import gather
 from cds_service.intake.read import read_record
 from cds_service.knowledge.load import load_knowledge
 from cds_service.orders.call import CallFacts
-from cds_service.respond import Practice, needs_of
+from cds_service.respond import OBSERVATIONS_APART, Practice, needs_of
 from cds_service.security.limits import check_depth
 from cds_service.wire.request import read_call
 from cds_service.wire.response import cards_body
@@ -68,7 +68,7 @@ def steps(practice: Practice, body: bytes) -> dict[str, Callable[[dict[str, Any]
         return build_cards(had["advise"], knowledge, replace(facts, orders=had["sort the record"].orders))
 
     return {
-        "read the envelope": lambda had: read_call(body, (PATIENT_VIEW,), True, check_depth),
+        "read the envelope": lambda had: read_call(body, (PATIENT_VIEW,), True, check_depth, OBSERVATIONS_APART),
         "decode the prefetch": collect,
         "sort the record": record,
         "find the operations": operations,

@@ -23,17 +23,27 @@ from cds_service.clinical.occasion import Booked, Drafted, Occasion
 from cds_service.errors import RequiredDataMissing, SpineCdsError
 from cds_service.explain import explain
 from cds_service.hooks.hook import Adds, Hook
+from cds_service.intake.bundles import open_strictly
 from cds_service.intake.fhir_server import FhirClient, FhirServer
 from cds_service.intake.prefetch import Gathered, Templates, gather, offered
-from cds_service.intake.read import Drafts, read_drafts, read_record
+from cds_service.intake.read import TYPES, Drafts, read_drafts, read_record
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts, Link
 from cds_service.patient.record import PatientRecord
 from cds_service.picture import picture
+from cds_service.wire.apart import Apart
 from cds_service.wire.request import HookCall
 
 REQUIRED_KEYS = ("procedures",)
 """Without the procedures nothing can be said, not even that there was no operation. All else degrades and is said."""
+
+OBSERVATIONS_APART = Apart(
+    "observations",
+    part='"Observation"',
+    neighbours=tuple(key for key in TYPES if key != "observations"),
+    read=lambda value: open_strictly(value, "prefetch.observations"),
+)
+"""How wire/ hands the Observations of a call to intake/ without going through their bytes first."""
 
 ALWAYS_NEEDED = frozenset({"patient", "procedures"})
 _DAYS_LOOKED_BACK = 400
@@ -224,7 +234,7 @@ def _gather(call: HookCall, practice: Practice, terms: Terms, on: date) -> Gathe
         today=on,
         no_server_because=because,
     )
-    if any(one.key == "patient" and "another patient" in (one.failure or "") for one in gathered.reports):
+    if gathered.is_of_another_patient:
         raise WrongPatient
     return gathered
 
@@ -290,7 +300,7 @@ def _facts(
         rules=tuple(dict.fromkeys(rule for card in cards for rule in rules_behind(card))),
         gaps=tuple(dict.fromkeys(key for key, _ in gathered.gaps)),
         unreadable=len(record.unreadable),
-        fetched=sum(1 for one in gathered.reports if one.fetched),
+        fetched=gathered.fetched,
         gather_seconds=gather_seconds,
         advise_seconds=advise_seconds,
     )

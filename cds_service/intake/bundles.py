@@ -22,6 +22,7 @@ NESTED_BUNDLES_MOST = 4
 
 _FAILING = ("error", "fatal")
 _TOP = msgspec.json.Decoder(shapes.Resource)
+_BUNDLE = msgspec.json.Decoder(Bundle)
 _ENTRY = msgspec.json.Decoder(Entry)
 
 
@@ -50,9 +51,9 @@ class Page(Struct):
     """What one body held.
 
     *places* names each entry's JSON path where it is not plainly `entry[i].resource`. *is_null* tells a JSON null;
-    *not_fhir* says in words what stood there instead of FHIR; *size_bytes* is the body's length. *sound_kinds* are the
-    types of the entries where the page was decoded strictly and holds nothing else than resources of plain types, and
-    None where that cannot be said: who sees them need not look for faults.
+    *not_fhir* says in words what stood there instead of FHIR. *sound_kinds* are the types of the entries where the page was
+    decoded strictly and holds nothing else than resources of plain types, and None where that cannot be said: who sees
+    them need not look for faults.
     """
 
     root: str = ""
@@ -66,7 +67,6 @@ class Page(Struct):
     total: float | None = None
     outcomes: list[OperationOutcome] = []
     other_types: set[str] = set()
-    size_bytes: int = 0
     sound_kinds: set[type] | None = None
     bodies: dict[int, dict] = {}
     """Whole resources as received, by entry, for the types an order can be updated from."""
@@ -101,21 +101,27 @@ def join(root: str, path: str) -> str:
 def open_page(body: bytes | Raw, root: str = "") -> Page:
     """Open one body. Never raises on its content: what is not FHIR is told in `not_fhir`."""
     if len(body) < 16 and bytes(body).strip() == b"null":
-        return Page(root=root, is_null=True, size_bytes=len(body))
+        return Page(root, is_null=True)
     try:
         top = _TOP.decode(body)
     except UNDECODABLE:
         return _open_kindly(body, root)
-    page = Page(root=root, size_bytes=len(body))
     if isinstance(top, Bundle):
-        page.is_bundle = True
-        page.total = top.total
-        page.next_url = _next_of(top.link) if top.link else None
-        page.entries = top.entry
-        return _sorted_out(page, body)
-    page.places = [""]
-    page.entries = [Entry(top)]
-    return _sorted_out(page, body)
+        return _framed(top, root) or _open_kindly(body, root)
+    kind = type(top)
+    if kind in _PLAIN:
+        return Page(root, [Entry(top)], [""], sound_kinds={kind})
+    if isinstance(top, OperationOutcome):
+        return Page(root, places=[], outcomes=[top])
+    return _open_kindly(body, root)
+
+
+def open_strictly(body: bytes | memoryview, root: str = "") -> Page | None:
+    """Open a Bundle in one pass; None for everything that `open_page` must look at twice, or that is no Bundle."""
+    try:
+        return _framed(_BUNDLE.decode(body), root)
+    except UNDECODABLE:
+        return None
 
 
 def open_decoded(value: Mapping[str, Any], root: str = "") -> Page:
@@ -130,7 +136,7 @@ def open_lines(body: bytes, root: str = "") -> Page | None:
     lines = [(number, line) for number, line in enumerate(bytes(body).splitlines(), 1) if line.strip()]
     if len(lines) < 2 or not all(line.lstrip(b"\xef\xbb\xbf").lstrip()[:1] == b"{" for _, line in lines[:2]):
         return None
-    page = Page(root=root, is_bundle=True, places=[], size_bytes=len(body))
+    page = Page(root=root, is_bundle=True, places=[])
     for number, line in lines:
         try:
             strict = _TOP.decode(line)
@@ -150,18 +156,24 @@ def open_lines(body: bytes, root: str = "") -> Page | None:
     return page
 
 
-def _sorted_out(page: Page, body: bytes | Raw) -> Page:
-    """Look at what a strictly decoded page holds besides plain resources, and fetch what needs a second look."""
-    kinds = {type(entry.resource) for entry in page.entries}
+def _framed(bundle: Bundle, root: str) -> Page | None:
+    """Make the page of a strictly decoded Bundle; None where it must be opened kindly.
+
+    So must a Bundle with entries without a resource, with Bundles inside, or with orders, whose bodies are kept whole.
+    """
+    page = Page(root, bundle.entry, is_bundle=True, total=bundle.total)
+    if bundle.link:
+        page.next_url = _next_of(bundle.link)
+    kinds = {type(entry.resource) for entry in bundle.entry}
     if kinds <= _PLAIN:
         page.sound_kinds = kinds
         return page
-    if Bundle in kinds or kinds & _WHOLE or type(None) in kinds:
-        return _open_kindly(body, page.root)
-    page.outcomes = [entry.resource for entry in page.entries if isinstance(entry.resource, OperationOutcome)]
+    if not kinds <= _PLAIN_OR_OUTCOME:
+        return None
+    page.outcomes = [entry.resource for entry in bundle.entry if isinstance(entry.resource, OperationOutcome)]
     kept = [
-        (entry, page.places[number] if page.places is not None else f"entry[{number}].resource")
-        for number, entry in enumerate(page.entries)
+        (entry, f"entry[{number}].resource")
+        for number, entry in enumerate(bundle.entry)
         if not isinstance(entry.resource, OperationOutcome)
     ]
     page.entries = [entry for entry, _ in kept]
@@ -171,12 +183,13 @@ def _sorted_out(page: Page, body: bytes | Raw) -> Page:
 
 _WHOLE = frozenset(shapes.ORDERS) - {shapes.MedicationRequest}
 """Types whose whole resource is kept, because an `update` must carry it."""
-_PLAIN = frozenset(shapes.READABLE.values()) - {OperationOutcome} - _WHOLE
+_PLAIN_OR_OUTCOME = frozenset(shapes.READABLE.values()) - _WHOLE
+_PLAIN = _PLAIN_OR_OUTCOME - {OperationOutcome}
 _OBSERVATIONS = {shapes.Observation}
 
 
 def _open_kindly(body: bytes | Raw, root: str) -> Page:
-    page = Page(root=root, places=[], size_bytes=len(body))
+    page = Page(root=root, places=[])
     try:
         loose = _LOOSE.decode(body)
     except UNDECODABLE:

@@ -116,6 +116,11 @@ class Inbox:
 
     def own_observations(self, zone: tzinfo) -> LazyObservations:
         """The unique Observations of this patient; the others are named."""
+        if len(self._observations) == 1 and self._observations[0][2] is None:
+            page, entries, _ = self._observations[0]
+            resources: list[shapes.Observation] = [entry.resource for entry in entries]  # type: ignore[misc]
+            if all(map(self._is_ours, {one.subject.reference for one in resources})) and _all_differ(resources):
+                return LazyObservations(resources, lambda position: _reference(entries[position], page, position), zone)
         everything: list[Entry] = []
         names: list[tuple[int, Page, list[Entry], list[int] | None]] = []
         for page, entries, numbers in self._observations:
@@ -125,7 +130,7 @@ class Inbox:
         chosen = _newest_versions(everything)
         if chosen is not None:
             everything = [everything[position] for position in chosen]
-        resources: list[shapes.Observation] = [entry.resource for entry in everything]  # type: ignore[misc]
+        resources = [entry.resource for entry in everything]  # type: ignore[misc]
 
         def name(position: int) -> str:
             position = chosen[position] if chosen is not None else position
@@ -241,9 +246,13 @@ def _version(shape: shapes.Shape) -> str:
     return (meta.last_updated or "") if meta is not None else ""
 
 
+def _all_differ(resources: list[shapes.Observation]) -> bool:
+    return len({one.id for one in resources}) == len(resources)
+
+
 def _newest_versions(entries: list[Entry]) -> list[int] | None:
     """Give the positions of one of each Observation; None where all are different, which is nearly always."""
-    if len({entry.resource.id for entry in entries}) == len(entries):  # type: ignore[union-attr]
+    if _all_differ([entry.resource for entry in entries]):  # type: ignore[misc]
         return None
     newest: dict[object, int] = {}
     for position, entry in enumerate(entries):

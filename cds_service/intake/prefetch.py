@@ -132,18 +132,27 @@ class KeyReport(Struct, frozen=True):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Struct, frozen=True):
     """Everything there is for one call. *pages* holds the keys that could be had (an empty tuple: looked, nothing there);
-    *gaps* (kind, reason) goes into the record; *reports* stand in the order of the keys."""
+    *gaps* (kind, reason) goes into the record; *reports* stand in the order of the keys, for who wants to know more."""
 
-    pages: Mapping[str, tuple[Page, ...]]
+    pages: dict[str, tuple[Page, ...]]
     gaps: tuple[tuple[str, str], ...]
-    reports: tuple[KeyReport, ...]
+    _tasks: list[_Task]
 
     @property
-    def was_fetched(self) -> bool:
-        return any(report.fetched for report in self.reports)
+    def reports(self) -> tuple[KeyReport, ...]:
+        return tuple(task.report() for task in self._tasks)
+
+    @property
+    def fetched(self) -> int:
+        """How many keys the FHIR server gave."""
+        return sum([task.fetched for task in self._tasks])
+
+    @property
+    def is_of_another_patient(self) -> bool:
+        """The Patient that came is not the one asked about."""
+        return any([key == "patient" and "another patient" in failure for key, failure in self.gaps])
 
 
 def expand(template: str, context: Mapping[str, Any], today: date | None = None) -> str:
@@ -176,22 +185,24 @@ def gather(
     """
     keys = keys_for(needs)
     patient_id = id_of(context.get("patientId"), "context.patientId")
-    tasks = [_Task(key, templates, *_look(key, prefetch.get(key), patient_id)) for key in keys]
+    tasks = [_look(key, prefetch.get(key), patient_id, templates) for key in keys]
     wanted = [task for task in tasks if task.wants_reading]
     if wanted and server is not None:
         _read_all(wanted, server, context, today, seconds, patient_id)
     else:
         for task in wanted:
             task.fail(f"not read: {no_server_because}")
+    pages: dict[str, tuple[Page, ...]] = {}
+    gaps: list[tuple[str, str]] = []
     for task in tasks:
         if task.pages and task.failure is None:
             task.failure = _doubt_about(task.pages)
+        if task.was_had:
+            pages[task.key] = tuple(task.pages)
+        if task.failure is not None:
+            gaps.append((task.key, task.failure))
     _insist(tasks, required)
-    return Gathered(
-        pages={task.key: tuple(task.pages) for task in tasks if task.was_had},
-        gaps=tuple((task.key, task.failure) for task in tasks if task.failure is not None),
-        reports=tuple(task.report() for task in tasks),
-    )
+    return Gathered(pages, tuple(gaps), tasks)
 
 
 def id_of(value: Any, where: str) -> str:
@@ -239,7 +250,7 @@ class _Task(Struct):
     key: str
     templates: Templates
     state: State
-    pages: list[Page]
+    pages: list[Page] = []
     failure: str | None = None
     tried: list[str] = []
     fetched: bool = False
@@ -286,24 +297,26 @@ class _Task(Struct):
         )
 
 
-def _look(key: str, body: bytes | Raw | Page | None, patient_id: str) -> tuple[State, list[Page], str | None]:
+def _look(key: str, body: bytes | Raw | Page | None, patient_id: str, templates: Templates) -> _Task:
     """Tell what the call brought under *key*: its state, its pages, and what is wrong with it."""
     if body is None:
-        return State.MISSING, [], None
+        return _Task(key, templates, State.MISSING)
     page = body if isinstance(body, Page) else open_page(body, f"prefetch.{key}")
     if key != "patient" and page.sound_kinds is not None and page.sound_kinds <= _EXPECTED[key]:
-        return State.SUPPLIED, [page], None
+        return _Task(key, templates, State.SUPPLIED, [page])
     if page.is_null:
-        return State.NULL, [], "the client holds no Patient resource" if key == "patient" else None
+        failure = "the client holds no Patient resource" if key == "patient" else None
+        return _Task(key, templates, State.NULL, failure=failure)
     refused = _refusal(page)
     if refused is not None:
-        return State.OPERATION_OUTCOME, [], f"the client could not get it (OperationOutcome: {refused})"
+        failure = f"the client could not get it (OperationOutcome: {refused})"
+        return _Task(key, templates, State.OPERATION_OUTCOME, failure=failure)
     fault = _fault_of(page, key, patient_id)
     if fault is None and not page.entries and not isinstance(body, Page) and bytes(body)[:1] == b"[":
         fault = "an array of nothing instead of FHIR"
     if fault is not None:
-        return State.WRONG_TYPE, [], fault
-    return State.SUPPLIED, [page], None
+        return _Task(key, templates, State.WRONG_TYPE, failure=fault)
+    return _Task(key, templates, State.SUPPLIED, [page])
 
 
 _EXPECTED = {key: frozenset(types) for key, types in TYPES.items()}
@@ -487,10 +500,8 @@ def _check_answer(page: Page, key: str, what: str, patient_id: str) -> None:
 
 
 def _insist(tasks: list[_Task], required: Collection[str]) -> None:
-    missing = tuple(
-        (task.key, task.template, task.failure or "could not be had")
-        for task in tasks
-        if task.key in required and not task.was_had
-    )
+    missing = [task for task in tasks if task.key in required and not task.was_had]
     if missing:
-        raise RequiredDataMissing(missing)
+        raise RequiredDataMissing(
+            tuple((task.key, task.template, task.failure or "could not be had") for task in missing)
+        )

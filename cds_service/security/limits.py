@@ -32,7 +32,8 @@ def json_depth(body: bytes) -> int:
 
 def check_depth(body: bytes, most: int = JSON_DEPTH_MOST) -> None:
     """Refuse a body nested deeper than *most* before any parser sees it.  Raises CallFaults."""
-    if json_depth(body) > most:
+    # What opens fewer brackets than that, wherever they stand, cannot nest so deep.
+    if body.count(b"{") + body.count(b"[") > most and json_depth(body) > most:
         raise CallFaults([Fault("$", f"is nested deeper than {most} levels", f"{most} levels at most")])
 
 

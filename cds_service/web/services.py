@@ -12,6 +12,7 @@ from cds_service import metrics
 from cds_service.errors import RequiredDataMissing, UnknownService
 from cds_service.hooks.hook import Hook
 from cds_service.respond import (
+    OBSERVATIONS_APART,
     Answer,
     Practice,
     explain_call,
@@ -57,7 +58,7 @@ def services_blueprint(
         tenant = here.caller.tenant
         answering = catalogue.named(service_id, tenant)
         here.facts["service"] = service_id
-        asked = read_call(json_bytes(), answering, may_choose_day, check_depth)
+        asked = read_call(json_bytes(), answering, may_choose_day, check_depth, OBSERVATIONS_APART)
         if asked.fhir_server is not None:
             leave_the_loop()
         here.facts["hook"] = asked.service.hook
@@ -73,7 +74,7 @@ def services_blueprint(
 
     @blueprint.post("/explain")
     def explain() -> Response:
-        asked = read_call(json_bytes(), hooks, may_choose_day, check_depth)
+        asked = read_call(json_bytes(), hooks, may_choose_day, check_depth, OBSERVATIONS_APART)
         g.facts["hook"] = asked.service.hook
         return Response(encode(explain_call(asked, practice, g.caller.tenant, clock())), content_type=JSON)
 

@@ -85,7 +85,7 @@ def check_envelope(
     envelope = _skeleton(body, raw_values)
     check_depth(envelope)
     try:
-        json.loads(envelope, object_pairs_hook=_once)
+        _EACH_ONCE.decode(envelope.decode())
     except _Repeated as error:
         where = error.name if error.name.isidentifier() and error.name.isascii() and len(error.name) <= 40 else "a name"
         raise CallFaults(
@@ -107,6 +107,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise _Repeated(name)
             seen.add(name)
     return found
+
+
+_EACH_ONCE = json.JSONDecoder(object_pairs_hook=_once)
 
 
 def _skeleton(body: bytes, raw_values: Mapping[str, msgspec.Raw]) -> bytes:

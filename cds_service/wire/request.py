@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import msgspec
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from cds_service.errors import CallFaults, Fault
 from cds_service.hooks.hook import Hook
+from cds_service.wire.apart import PLACEHOLDER, Apart
 from cds_service.wire.body import check_envelope, check_text, decode
 
 ON_EXTENSION = "org.spine-cds.on"
@@ -50,7 +50,8 @@ class _OddEnvelope(_Envelope):
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _ODD_ENVELOPE = msgspec.json.Decoder(_OddEnvelope)
 _PLAIN = tuple(name for name in _Envelope.__struct_fields__ if name != "prefetch")
-_EMPTY_PREFETCH: Mapping[str, msgspec.Raw] = {}
+_EMPTY_PREFETCH: dict[str, msgspec.Raw] = {}
+_PLACEHOLDER = msgspec.Raw(PLACEHOLDER)
 
 
 class _ServerUrl(fields.String):
@@ -128,13 +129,14 @@ class HookCall:
     """One hook call, checked. *service* is the declaration it matched.
 
     *drafts* is the draft Bundle of an order or appointment hook, as plain JSON values. *prefetch* holds raw JSON per
-    key, `null` included; an absent key was not attempted. *on* is the day asked for by our development extension.
+    key, `null` included; an absent key was not attempted. The value that was read apart is what its reader made of it. *on*
+    is the day asked for by our development extension.
     """
 
     service: Hook
     hook_instance: str
     context: Mapping[str, Any] = field(repr=False)
-    prefetch: Mapping[str, msgspec.Raw] = field(repr=False)
+    prefetch: Mapping[str, Any] = field(repr=False)
     fhir_server: str | None = None
     authorization: FhirAuthorization | None = None
     on: date | None = None
@@ -157,15 +159,17 @@ def read_call(
     services: Iterable[Hook],
     may_choose_day: bool = False,
     check_depth: Callable[[bytes], None] = lambda envelope: None,
+    apart: Apart | None = None,
 ) -> HookCall:
     """Read *body* as a call of one of *services* (the declarations that share the id called).
 
     *may_choose_day* heeds our development extension, which is otherwise ignored like any other (rule B2).
-    *check_depth* sees everything but the prefetched values and refuses what nests deeper than any honest call.
+    *check_depth* sees everything but the prefetched values and refuses what nests deeper than any honest call. *apart*
+    names a prefetch value that its own reader goes through in the same pass, where that can be.
     Raises CallFaults with every problem found, each with its JSON path. Rules C1 to C3.
     """
     faults: list[Fault] = []
-    envelope, prefetch = _open(body, faults, check_depth)
+    envelope, prefetch = _open(body, faults, check_depth, apart)
     values = {name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET}
     loaded = _load(_CALL_SHAPE, values, "", faults)
     service = _service_of(values.get("hook"), tuple(services), faults)
@@ -179,7 +183,7 @@ def read_call(
         raise CallFaults(faults)
     return HookCall(
         service=service,
-        hook_instance=str(UUID(loaded["hookInstance"])),
+        hook_instance=loaded["hookInstance"].lower(),
         context=context,
         prefetch=prefetch,
         fhir_server=loaded.get("fhirServer"),
@@ -189,9 +193,37 @@ def read_call(
 
 
 def _open(
-    body: bytes, faults: list[Fault], check_depth: Callable[[bytes], None]
-) -> tuple[_Envelope, Mapping[str, msgspec.Raw]]:
+    body: bytes, faults: list[Fault], check_depth: Callable[[bytes], None], apart: Apart | None
+) -> tuple[_Envelope, Mapping[str, Any]]:
     check_text(body)
+    return (_open_apart(body, check_depth, apart) if apart else None) or _open_whole(body, faults, check_depth)
+
+
+def _open_apart(
+    body: bytes, check_depth: Callable[[bytes], None], apart: Apart
+) -> tuple[_Envelope, Mapping[str, Any]] | None:
+    """Open a body whose largest value is read apart; None where it must be read as a whole, which also names any fault."""
+    taken = apart.take_out(body)
+    if taken is None:
+        return None
+    rest, value = taken
+    try:
+        envelope = _ENVELOPE.decode(rest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
+        return None
+    prefetch = envelope.prefetch or _EMPTY_PREFETCH
+    if prefetch.get(apart.key) != _PLACEHOLDER:
+        return None
+    read = apart.read(value)
+    if read is None:
+        return None
+    check_envelope(rest, prefetch, check_depth)
+    return envelope, _named(prefetch) | {apart.key: read}
+
+
+def _open_whole(
+    body: bytes, faults: list[Fault], check_depth: Callable[[bytes], None]
+) -> tuple[_Envelope, Mapping[str, Any]]:
     try:
         envelope = decode(body, _ENVELOPE)
         prefetch = envelope.prefetch or _EMPTY_PREFETCH
@@ -205,7 +237,11 @@ def _open(
             ) from None
         faults.append(Fault("prefetch", "is no JSON object", "an object with one member per prefetch key"))
     check_envelope(body, prefetch, check_depth)
-    return envelope, {key: value for key, value in prefetch.items() if _IS_PREFETCH_KEY.match(key)}
+    return envelope, _named(prefetch)
+
+
+def _named(prefetch: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
+    return {key: value for key, value in prefetch.items() if _IS_PREFETCH_KEY.match(key)}
 
 
 def _service_of(hook: Any, services: tuple[Hook, ...], faults: list[Fault]) -> Hook | None:

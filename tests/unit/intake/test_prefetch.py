@@ -444,4 +444,4 @@ def test_reports_hold_no_patient_data(client: FhirClient, ehr: Server) -> None:
 
     text = f"{found.gaps} {[(one.key, one.failure, one.tried) for one in found.reports]}"
     assert "Mueller" not in text and "p1" not in text and "127.0.0.1" not in text
-    assert found.was_fetched is False
+    assert found.fetched == 0
