@@ -70,12 +70,13 @@ class Card:
             raise ValueError("source: a label, and an absolute https address or none")
         if (self.selection_behavior in ("at-most-one", "any")) != bool(self.suggestions):
             raise ValueError("selection behaviour: at-most-one or any, exactly where there are suggestions")
-        if sum(one.is_recommended for one in self.suggestions) > 1:
+        if sum([one.is_recommended for one in self.suggestions]) > 1:
             raise ValueError("suggestions: at most one is recommended")
         if len({one.uuid for one in self.suggestions}) < len(self.suggestions):
             raise ValueError("suggestions: each has its own uuid")
-        if not all(one.code and one.system and one.display for one in (*self.override_reasons, self.source.topic)):
-            raise ValueError("codings: code, system and display")
+        for one in (*self.override_reasons, self.source.topic):
+            if not (one.code and one.system and one.display):
+                raise ValueError("codings: code, system and display")
         for link in self.links:
             if not link.label or not link.url.startswith(("https://", "http://")):
                 raise ValueError("links: a label and an absolute address")

@@ -15,6 +15,7 @@ _SIGNS = str.maketrans({**{sign: "\\" + sign for sign in "\\`*_[]|~#!$"}, "<": "
 # Some renderers look for addresses in the finished text, after escapes are gone, and link them: so the address
 # itself is broken up with a visible space.
 _AUTOLINK = re.compile(r"(?i)(?:(?<=[a-z])://)|\bwww\.|@(?=\w)|\b(?:javascript|data|vbscript|mailto|xmpp|file):")
+_SCHEMES = ("javascript:", "data:", "vbscript:", "mailto:", "xmpp:", "file:")
 _UNITS = (
     ("mm[Hg]", "mmHg"),
     ("[degF]", "°F"),
@@ -50,8 +51,19 @@ def readable(text: str) -> str:
 def plain(text: str | None, limit: int = 400) -> str:
     """Give *text* as one line of Markdown that shows it and does nothing else."""
     line = readable(one_line(text, limit))
-    line = _AUTOLINK.sub(lambda found: _broken(found.group()), line)
+    if _may_be_linked(line):
+        line = _AUTOLINK.sub(lambda found: _broken(found.group()), line)
     return line.translate(_SIGNS)
+
+
+def _may_be_linked(line: str) -> bool:
+    """A quick look that spares nearly every line the slow one; False only where `_AUTOLINK` finds nothing."""
+    if not line.isascii():
+        return True
+    if "@" in line or "://" in line:
+        return True
+    small = line.lower()
+    return "www." in small or (":" in small and any(one in small for one in _SCHEMES))
 
 
 @lru_cache(maxsize=4096)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import cache
 
 from cds_service.cards.card import SUMMARY_LIMIT, CardSource, Coding
 from cds_service.cards.markdown import fixed, plain, readable
@@ -14,6 +14,7 @@ from cds_service.knowledge.model import Knowledge, Source
 from cds_service.orders.words import lower_first, with_names
 from cds_service.patient.chart_text import known_line, moment_text, one_line
 from cds_service.patient.finding import Evidence
+from cds_service.wire.response import ready
 
 _NON_ADHERENCE = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 _REASONS = {
@@ -70,7 +71,8 @@ def summary(first: str, *more: str) -> str:
     if len(text) >= SUMMARY_LIMIT:
         text = text[: SUMMARY_LIMIT - 2].rstrip() + "…"
     # A summary is no Markdown and must not be HTML either, for clients that forget to escape it.
-    text = _TAG_START.sub("‹", text)
+    if "<" in text:
+        text = _TAG_START.sub("‹", text)
     return text if text.endswith("…") else text + "."
 
 
@@ -119,9 +121,15 @@ def card_source(knowledge: Knowledge, advice: Advice, keys: Iterable[str], kind:
 
     A local protocol that changed what is shown is named first. Without a citable source the label says so.
     """
-    topic = Coding(topic_system(base), kind, CARD_TOPICS[kind])
     if advice.local_protocols:
-        return CardSource("Local protocol: " + one_line(", ".join(advice.local_protocols), 120), topic)
+        label = "Local protocol: " + one_line(", ".join(advice.local_protocols), 120)
+        return CardSource(label, Coding(topic_system(base), kind, CARD_TOPICS[kind]))
+    asked = tuple(keys)
+    return knowledge.once(("card source", kind, base, asked), lambda: _best_source(knowledge, asked, kind, base))
+
+
+def _best_source(knowledge: Knowledge, keys: Sequence[str], kind: str, base: str) -> CardSource:
+    topic = Coding(topic_system(base), kind, CARD_TOPICS[kind])
     citable = [source for key in keys if (source := knowledge.sources.get(key)) is not None and source.citable]
     if not citable:
         version = one_line(knowledge.version, 30)
@@ -147,9 +155,10 @@ def cited(knowledge: Knowledge, keys: Iterable[str], most: int = 2) -> str:
     return "; ".join(shown)
 
 
+@cache
 def override_reasons(kind: str) -> tuple[Coding, ...]:
     """Give the five reasons a clinician would tick on a card of this *kind* (HL7 non-adherence reason codes)."""
-    return tuple(Coding(_NON_ADHERENCE, code, _REASONS[code]) for code in _REASONS_BY_KIND[kind])
+    return ready(Coding(_NON_ADHERENCE, code, _REASONS[code]) for code in _REASONS_BY_KIND[kind])
 
 
 def could_not_check(unknown: Iterable[Unknown]) -> list[str]:
@@ -188,14 +197,16 @@ def _unchecked(say: str) -> str:
 
 def evidence_as_json(evidence: Iterable[Evidence]) -> list[dict[str, str]]:
     """Give evidence for a card's extension: references, codes, values, dates; nothing empty."""
-    told = []
+    told: list[dict[str, str]] = []
     for one in evidence:
-        pairs: Mapping[str, Any] = {
-            "reference": one.reference, "what": one.what, "system": one.system, "code": one.code,
-            "value": one.value, "date": one.date,
-        }  # fmt: skip
-        told.append({key: one_line(str(value), 200) for key, value in pairs.items() if value})
-    return list({tuple(item.items()): item for item in told}.values())
+        pairs = (
+            ("reference", one.reference), ("what", one.what), ("system", one.system), ("code", one.code),
+            ("value", one.value), ("date", one.date),
+        )  # fmt: skip
+        item = {key: one_line(str(value), 200) for key, value in pairs if value}
+        if item not in told:
+            told.append(item)
+    return told
 
 
 def draft_line(advice: Advice) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from urllib.parse import urlencode
 
 from cds_service.cards.card import EXTENSION_KEY, Card
@@ -68,18 +70,18 @@ def programme_card(
     if not plans or advice.effect is Effect.STOP_ALL or not (advice.programme or advice.exercises):
         return None
     rules = _rules(advice)
+    own = _patient_specific(advice)
     uuid = card_uuid(call, kind, rules, phases, advice.knowledge_version)
     offers = Offers() if is_long_past(advice) else programme_offers(advice, knowledge, call, uuid, due)
-    keys = [key for plan in plans for key in plan.protocol.sources]
     evidence = [one for plan in plans for one in plan.operation.evidence]
     evidence += [one for alert in advice.alerts for one in alert.evidence]
     evidence += [one for modifier in advice.modifiers for one in modifier.evidence]
     return Card(
         uuid=uuid,
-        summary=_summary(advice, plans),
-        detail=_detail(advice, knowledge, plans, offers, more),
+        summary=_summary(advice, plans, own),
+        detail=_detail(advice, knowledge, plans, offers, own, more),
         indicator="info",
-        source=card_source(knowledge, advice, _carrying(plans) or keys, kind, call.service_base_url),
+        source=card_source(knowledge, advice, _carrying(plans), kind, call.service_base_url),
         override_reasons=override_reasons(kind),
         suggestions=offers.suggestions,
         selection_behavior="at-most-one" if offers.suggestions else None,
@@ -102,21 +104,22 @@ def _sheet_link(advice: Advice, knowledge: Knowledge, call: CallFacts) -> tuple[
     if printed is None or not languages:
         return ()
     spoken = call.language.partition("-")[0].lower()
-    query = urlencode(
-        {
-            "surgery": printed.surgery_type,
-            "week": printed.week,
-            "exercises": ",".join(printed.exercises),
-            "language": spoken if spoken in languages else next(iter(languages)),
-        },
-        safe=",",
-    )
+    language = spoken if spoken in languages else next(iter(languages))
+    asked = (printed.surgery_type, printed.week, printed.exercises, language)
+    query = knowledge.once(("sheet query", *asked), lambda: _sheet_query(*asked))
     return (Link(SHEET_LABEL, f"{call.service_base_url}/handout?{query}"),)
 
 
+def _sheet_query(surgery_type: str, week: int, exercises: Sequence[str], language: str) -> str:
+    told = {"surgery": surgery_type, "week": week, "exercises": ",".join(exercises), "language": language}
+    return urlencode(told, safe=",")
+
+
 def _carrying(plans: tuple[Plan, ...]) -> list[str]:
-    """Sources of the trials and reviews on rehabilitation after this operation, where the protocol names them."""
-    return [key for plan in plans for statement in plan.protocol.evidence for key in statement.sources]
+    """Sources of the trials and reviews on rehabilitation after this operation, where the protocol names them; else the
+    protocol's own."""
+    found = [key for plan in plans for statement in plan.protocol.evidence for key in statement.sources]
+    return found or [key for plan in plans for key in plan.protocol.sources]
 
 
 def _rules(advice: Advice) -> list[str]:
@@ -125,23 +128,23 @@ def _rules(advice: Advice) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def _summary(advice: Advice, plans: tuple[Plan, ...]) -> str:
+def _summary(advice: Advice, plans: tuple[Plan, ...], own: Sequence[Withheld]) -> str:
     if len(plans) > 1:
         first = " + ".join(f"{operation_name(one.protocol)} week {one.operation.completed_week}" for one in plans)
-        return summary(f"{first}: only what both allow", *_tail(advice, plans))
+        return summary(f"{first}: only what both allow", *_tail(advice, plans, own))
     plan = plans[0]
     place = f"{operation_text(plan)}, week {plan.operation.completed_week}"
     if plan.phase is None:
-        return summary(f"{place}: exercise programme", *_tail(advice, plans))
+        return summary(f"{place}: exercise programme", *_tail(advice, plans, own))
     number = f"phase {phase_number(plan.phase)} " if len(plan.protocol.phases) > 1 else ""
     if is_long_past(advice):
         return summary(f"{place}: long past, general advice only")
     if order_refusal(advice):
-        return summary(f"{place}: {number}list to agree with the surgeon first", *_tail(advice, plans))
-    return summary(f"{place}: {number}programme ready", *_tail(advice, plans))
+        return summary(f"{place}: {number}list to agree with the surgeon first", *_tail(advice, plans, own))
+    return summary(f"{place}: {number}programme ready", *_tail(advice, plans, own))
 
 
-def _tail(advice: Advice, plans: tuple[Plan, ...]) -> list[str]:
+def _tail(advice: Advice, plans: tuple[Plan, ...], own: Sequence[Withheld]) -> list[str]:
     """Parts after the first one: what is particular of this patient, else the next gate."""
     if advice.effect is Effect.BASELINE_ONLY:
         return ["; baseline set only while the alert stands"]
@@ -149,7 +152,7 @@ def _tail(advice: Advice, plans: tuple[Plan, ...]) -> list[str]:
     slowed = [one.title for one in advice.alerts if one.effect is Effect.NO_PROGRESSION]
     if slowed:
         told.append(f"; no progression for now ({lower_first(slowed[0])})")
-    held = [one for one in _patient_specific(advice) if _rule_title(advice, one.rule)]
+    held = [one for one in own if _rule_title(advice, one.rule)]
     if held:
         told.append(f"; {len(held)} held back ({lower_first(_rule_title(advice, held[0].rule))})")
     gates = [plan.next_test.week for plan in plans if plan.next_test is not None and plan.next_test.week is not None]
@@ -159,14 +162,19 @@ def _tail(advice: Advice, plans: tuple[Plan, ...]) -> list[str]:
 
 
 def _detail(
-    advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers, more: Sequence[str] = ()
+    advice: Advice,
+    knowledge: Knowledge,
+    plans: tuple[Plan, ...],
+    offers: Offers,
+    own: Sequence[Withheld],
+    more: Sequence[str] = (),
 ) -> str:
     parts = [f"**{_heading(advice, plans)}**"]
     parts += [_instruction(advice)] if advice.surgeon_instructions else []
     if advice.programme and not is_long_past(advice):
         rows = [(fixed(exercise_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
         parts.append(table(("Exercise", "Dose"), rows))
-    parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers)))
+    parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers, own)))
     parts += more
     footer = ["The surgeon's own instruction overrides this list.", draft_line(advice)]
     parts.append(" ".join(filter(None, footer)))
@@ -205,11 +213,19 @@ def _instruction(advice: Advice) -> str:
 
 def _dose(one: Allowed) -> str:
     """The dose without its remarks; the full sentence stands in `explain`."""
-    dose = fixed(_REMARK.sub("", one.dose).split("; ")[0], 200)
+    dose = _without_remarks(one.dose)
     return f"{dose} ({plain(one.caution, 160)})" if one.caution else dose
 
 
-def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers) -> Iterable[str]:
+@lru_cache(maxsize=512)
+def _without_remarks(dose: str) -> str:
+    """Give a dose of the catalogue as Markdown, made once."""
+    return fixed(_REMARK.sub("", dose).split("; ")[0], 200)
+
+
+def _lines(
+    advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers, own: Sequence[Withheld]
+) -> Iterable[str]:
     if len(plans) > 1 or plans[0].operation.shift_weeks or plans[0].operation.date_is_partial:
         yield "**Counted:** " + "; ".join(_counted(plan) for plan in plans) + "."
     for plan in plans:
@@ -223,7 +239,7 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
         yield "**Changed for this patient:** " + "; ".join(plain(one, 200).rstrip(".") for one in modifiers) + "."
     if advice.supervised:
         yield "**With a therapist only:** " + _names(knowledge, [one.exercise for one in advice.supervised]) + "."
-    held = _held_back(advice, knowledge)
+    held = _held_back(advice, knowledge, own)
     if held:
         yield "**Held back:** " + " · ".join(held) + "."
     clearance = [one.exercise for one in advice.clearance]
@@ -241,7 +257,7 @@ def _lines(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers
     if unchecked:
         yield f"**Could not check:** {plain('; '.join(unchecked), 700)}."
     shown = set() if is_long_past(advice) else {one.exercise for one in advice.programme}
-    newest = sorted(advice.exercises, key=lambda one: -one.since_week)
+    newest = sorted(advice.exercises, key=attrgetter("since_week"), reverse=True)
     also = [one.exercise for one in newest if one.exercise not in shown]
     if also:
         label = "Also fits" if shown else "Always fits"
@@ -303,20 +319,42 @@ def _rule_title(advice: Advice, rule: str) -> str:
     return next((one.title for one in advice.alerts if one.rule == rule), "")
 
 
-def _held_back(advice: Advice, knowledge: Knowledge) -> list[str]:
+def _held_back(advice: Advice, knowledge: Knowledge, own: Sequence[Withheld]) -> list[str]:
     """Groups of withheld exercises: this patient's own reasons first, then the next weeks, then what never comes."""
+    told = []
+    if own:
+        reasons = _grouped(sorted(own, key=lambda one: one.from_week or 0), _own_reason(advice))
+        told = [_group(knowledge, names, reason) for reason, names in reasons.items()]
     cleared = {one.exercise for one in advice.clearance}
     by_matrix = [one for one in advice.withheld if one.rule == MATRIX and one.exercise not in cleared]
-    own = sorted(_patient_specific(advice), key=lambda one: one.from_week or 0)
-    groups: list[tuple[str, list[str]]] = list(_grouped(own, _own_reason(advice)).items())
-    never = _grouped([one for one in by_matrix if one.from_week is None], _never_reason(advice, knowledge))
-    waiting = sorted((one for one in by_matrix if one.from_week is not None), key=lambda one: one.from_week or 0)
-    weeks = list(_grouped(waiting, lambda one: f"from week {one.from_week}").items())
-    room = max(_GROUPS - len(groups) - len(never), 1)
-    groups += weeks[:room] + list(never.items())
-    told = [f"{_names(knowledge, names, _NAMES_IN_A_GROUP)} ({plain(reason, 160)})" for reason, names in groups]
-    later = sum(len(names) for _, names in weeks[room:])
+    operations = frozenset([one.surgery_type for one in advice.operations])
+    question = (
+        "held back by the matrix", operations, tuple([one.exercise for one in by_matrix]),
+        tuple([one.from_week for one in by_matrix]), tuple([one.because for one in by_matrix]),
+    )  # fmt: skip
+    weeks, never = knowledge.kept(question, lambda: _by_matrix(by_matrix, operations, knowledge))
+    room = max(_GROUPS - len(told) - len(never), 1)
+    told += [group for group, _ in weeks[:room]]
+    told += never
+    later = sum([number for _, number in weeks[room:]])
     return [*told, f"{later} more later"] if later else told
+
+
+def _by_matrix(
+    withheld: Sequence[Withheld], operations: Collection[str], knowledge: Knowledge
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """What the protocols themselves hold back: groups by week with their numbers of exercises, then what never comes."""
+    waiting = sorted((one for one in withheld if one.from_week is not None), key=lambda one: one.from_week or 0)
+    weeks = _grouped(waiting, lambda one: f"from week {one.from_week}")
+    never = _grouped((one for one in withheld if one.from_week is None), _never_reason(operations, knowledge))
+    return (
+        [(_group(knowledge, names, reason), len(names)) for reason, names in weeks.items()],
+        [_group(knowledge, names, reason) for reason, names in never.items()],
+    )
+
+
+def _group(knowledge: Knowledge, exercises: Sequence[str], reason: str) -> str:
+    return f"{_names(knowledge, exercises, _NAMES_IN_A_GROUP)} ({plain(reason, 160)})"
 
 
 def _grouped(withheld: Iterable[Withheld], reason: Callable[[Withheld], str]) -> dict[str, list[str]]:
@@ -336,16 +374,15 @@ def _own_reason(advice: Advice) -> Callable[[Withheld], str]:
     return reason
 
 
-def _never_reason(advice: Advice, knowledge: Knowledge) -> Callable[[Withheld], str]:
+def _never_reason(operations: Collection[str], knowledge: Knowledge) -> Callable[[Withheld], str]:
     """The operations that forbid it for ever, by their short names, be they old ones; else the reason as given."""
-    named = {one.surgery_type for one in advice.operations}
 
     def reason(one: Withheld) -> str:
         forbidding = [
             lower_first(operation_name(protocol))
             for protocol in knowledge.protocols.values()
             if protocol.first_weeks[one.exercise].permission is Permission.NEVER
-            and (protocol.id in named or one.because.endswith(lower_first(operation_name(protocol))))
+            and (protocol.id in operations or one.because.endswith(lower_first(operation_name(protocol))))
         ]
         return f"never after {' or '.join(forbidding)}" if forbidding else lower_first(one.because.rstrip("."))
 
@@ -357,5 +394,5 @@ def _not_usable(advice: Advice) -> list[str]:
 
 
 def _names(knowledge: Knowledge, exercises: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(fixed(short_exercise_name(knowledge, one), 80) for one in exercises[:most])
+    shown = ", ".join([fixed(short_exercise_name(knowledge, one), 80) for one in exercises[:most]])
     return f"{shown} + {len(exercises) - most} more" if len(exercises) > most else shown

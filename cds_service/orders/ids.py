@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from uuid import NAMESPACE_URL, uuid5
 
 from cds_service.orders.call import CallFacts
@@ -18,13 +18,18 @@ def card_uuid(call: CallFacts, kind: str, rules: Iterable[str], phases: Iterable
     The patient enters only through a keyed hash (HMAC-SHA-256 with the installation's secret).
     """
     told = json.dumps([call.tenant, call.patient_id, kind, sorted(rules), sorted(phases), knowledge_version])
-    hidden = hmac.new(call.card_secret, told.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    hidden = hmac.digest(call.card_secret, told.encode("utf-8", "surrogatepass"), "sha256").hex()
     return _uuid5(_namespace(call.service_base_url), hidden)
 
 
 def part_id(card: str, name: str) -> str:
     """Give the id of a part of a card (a suggestion, a resource that it creates)."""
-    return _uuid5(bytes.fromhex(card.replace("-", "")), name)
+    return part_ids(card)(name)
+
+
+def part_ids(card: str) -> Callable[[str], str]:
+    """Give what tells the ids of the parts of a card by their names."""
+    return partial(_uuid5, bytes.fromhex(card.replace("-", "")))
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,6 @@ import copy
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, partial
 from html import escape
 
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan
@@ -26,7 +25,7 @@ from cds_service.knowledge.canonical import (
 from cds_service.knowledge.model import ActivityTarget, Effect, Knowledge, ProgressionTest, Severity
 from cds_service.orders.call import CallFacts
 from cds_service.orders.existing import Existing, find_existing, find_goal, running_programmes
-from cds_service.orders.ids import part_id
+from cds_service.orders.ids import part_ids
 from cds_service.orders.own import GoalOfPhase, InJson, Own, actions_mould, cast, stand_ins
 from cds_service.orders.shapes import (
     EXERCISE_THERAPY,
@@ -189,40 +188,39 @@ class _Made:
         self.knowledge = knowledge
         self.content = knowledge.order_content
         self.call = call
-        self.card = card
         self.plans = advice.plans
+        self.own = self._own(card)
+        self._in_json: InJson | None = None
 
-    @cached_property
-    def own(self) -> Own:
+    def _own(self, card: str) -> Own:
         on = self.advice.on
         start, end = phase_span(self.plans)
         by = signed(self.call)
+        named = [operation_text(plan) for plan in self.plans]
+        operations = " and ".join(named)
+        operated = self.plans[0].operation.date if len(named) == 1 else None
         return Own(
             by=by,
-            id_of=partial(part_id, self.card),
+            id_of=part_ids(card),
             on=on.isoformat(),
             start=start.isoformat() if start else None,
             end=end.isoformat() if end else None,
             refer_from=max(start, on).isoformat() if start else None,
-            operations=" and ".join(operation_text(plan) for plan in self.plans),
-            rationale=self._rationale(),
-            reason=self._reason_text(),
+            operations=operations,
+            rationale=self._rationale(named),
+            reason=f"Aftercare: {operations} on {operated.isoformat()}" if operated else f"Aftercare: {operations}",
             facts=supporting(by, self._facts()),
             goals=tuple(self._goals()),
         )
 
-    @cached_property
-    def _in_json(self) -> InJson:
-        return InJson(self.own)
-
     def existing(self, kind: str) -> Existing | None:
-        return find_existing(self.call.orders, kind, self.content, self.advice.on)
+        return find_existing(self.call.orders, kind, self.content, self.advice.on) if self.call.orders else None
 
     def suggestions(self, choices: list[tuple[str, str, Sequence[Action]]]) -> tuple[Suggestion, ...]:
         """The first choice is the recommended one."""
         return tuple(
             Suggestion(
-                part_id(self.card, name),
+                self.own.id_of(name),
                 label,
                 actions if isinstance(actions, Written) else tuple(actions),
                 is_recommended=index == 0,
@@ -246,7 +244,7 @@ class _Made:
         these say.
         """
         own = self.own
-        if not self._fits_a_mould:
+        if not self._fits_a_mould():
             return write(own)
         plan = self.plans[0]
         by, test = own.by, plan.next_test
@@ -257,9 +255,12 @@ class _Made:
             by.encounter is None, own.start is None, own.end is None, bool(own.facts),
         )  # fmt: skip
         mould = self.knowledge.kept(question, lambda: actions_mould(write(stand_ins(own))))
-        return cast(mould, self._in_json) if mould.is_full else write(own)
+        if not mould.is_full:
+            return write(own)
+        if self._in_json is None:
+            self._in_json = InJson(own)
+        return cast(mould, self._in_json)
 
-    @cached_property
     def _fits_a_mould(self) -> bool:
         """One protocol as knowledge has it, in one of its phases, with goals that all are to be set; and levels that stand
         the same in plain text and in a narrative."""
@@ -440,16 +441,16 @@ class _Made:
         lines.append("What your own surgeon told you comes first.")
         return "\n".join(lines)
 
-    def _rationale(self) -> str:
+    def _rationale(self, named: Sequence[str]) -> str:
         parts = []
-        for plan in self.plans:
+        for plan, name in zip(self.plans, named, strict=True):
             operation = plan.operation
             phase = f", phase {plan.phase.id} ({weeks_text(plan.phase)})" if plan.phase else ""
             week = f"completed week {operation.completed_week}" if operation.completed_week is not None else "no week"
             if operation.shift_weeks:
                 week += f", counted as week {operation.effective_week}"
             day = f" on {operation.date.isoformat()}" if operation.date else ""
-            parts.append(f"{operation_text(plan)}{day}: {week}{phase}, protocol {plan.protocol.id}.")
+            parts.append(f"{name}{day}: {week}{phase}, protocol {plan.protocol.id}.")
         rules = sorted({one.rule for one in self.advice.alerts})
         if rules:
             parts.append(f"Rules that fired: {', '.join(rules)}.")
@@ -457,12 +458,6 @@ class _Made:
         if self.advice.draft_knowledge:
             parts.append("Draft knowledge, not yet signed off by a clinician.")
         return " ".join(parts)
-
-    def _reason_text(self) -> str:
-        plans = self.plans
-        day = plans[0].operation.date if len(plans) == 1 else None
-        text = " and ".join(operation_text(one) for one in plans)
-        return f"Aftercare: {text}{f' on {day.isoformat()}' if day else ''}"
 
     def _reason(self, own: Own) -> Resource:
         if self.plans[0].operation.fusion:

@@ -18,7 +18,8 @@ def one_line(text: str | None, limit: int = 160) -> str:
         return ""
     if not (text.isascii() and text.isprintable()):
         text = _printable(text)
-    text = " ".join(text.split())
+    if "  " in text or text[:1] == " " or text[-1:] == " ":
+        text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 

@@ -7,7 +7,7 @@ What is filled in is JSON itself, so nothing of a chart is ever put between quot
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -63,6 +63,17 @@ def _is_full(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(map(_is_full, value))
     return value is not None and value != ""
+
+
+class Ready(tuple[Any, ...]):
+    """A tuple with its JSON beside it."""
+
+    json: bytes
+
+    def __new__(cls, values: Iterable[Any], json: bytes) -> Ready:
+        made = super().__new__(cls, values)
+        made.json = json
+        return made
 
 
 class Written(Sequence[Any]):
