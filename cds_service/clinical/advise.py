@@ -12,7 +12,7 @@ Source: decision order of dossier section 0. Takes values and returns values; th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -68,11 +68,8 @@ def advise_after(
     safety = judge(chart, current, knowledge)
     modifiers, lowest_dose = modifiers_of(chart, current, knowledge)
     ladders = _ladders(surgical, safety, knowledge)
-    plans = tuple(plan_of(ladder, not safety.no_progression) for ladder in _leading(ladders))
-    offered = _take_away(permit_all(ladders, knowledge), safety, knowledge)
-    week = max((one.operation.completed_week or 0 for one in _leading(ladders)), default=0)
-    exercises = with_dose(offered.plain, knowledge, week, lowest_dose)
-    refusal = _order_refusal(ladders, safety, exercises)
+    plans = tuple([plan_of(ladder, not safety.no_progression, knowledge) for ladder in _leading(ladders)])
+    lists = _lists_of(ladders, safety, lowest_dose, _is_early(plans), knowledge)
     return Advice(
         on=on,
         knowledge_version=knowledge.version,
@@ -80,18 +77,18 @@ def advise_after(
         operations=tuple(plan.operation for plan in plans),
         plans=plans,
         effect=safety.effect,
-        exercises=exercises,
-        supervised=with_dose(offered.supervised, knowledge, week, lowest_dose),
-        clearance=offered.clearance,
-        withheld=offered.withheld,
-        programme=choose(exercises, knowledge, _is_early(plans)),
+        exercises=lists.exercises,
+        supervised=lists.supervised,
+        clearance=lists.clearance,
+        withheld=lists.withheld,
+        programme=lists.programme,
         alerts=safety.alerts,
         unknown=safety.unknown,
         data_quality=(*surgical.data_quality, *data_quality_of(safety, record, knowledge)),
         modifiers=modifiers,
         trace=safety.trace,
         draft_knowledge=knowledge.is_draft,
-        order_refusal=refusal,
+        order_refusal=_order_refusal(ladders, safety, lists.exercises),
         surgeon_instructions=_surgeon_instructions(record, knowledge, chart),
         local_protocols=_local_protocols(knowledge, plans, safety.alerts),
         no_progression=safety.no_progression,
@@ -165,6 +162,78 @@ def _leading(ladders: Iterable[Ladder]) -> tuple[Ladder, ...]:
     return tuple(found.values())
 
 
+# ---- the lists -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Every exercise of the catalogue in its list, with its dose, and the few for the card."""
+
+    exercises: tuple[Allowed, ...]
+    supervised: tuple[Allowed, ...]
+    clearance: tuple[Withheld, ...]
+    withheld: tuple[Withheld, ...]
+    programme: tuple[Allowed, ...]
+
+
+def _lists_of(
+    ladders: tuple[Ladder, ...], safety: Safety, lowest_dose: bool, is_early: bool, knowledge: Knowledge
+) -> _Lists:
+    """Give the lists. After one operation that nothing shifts they are knowledge alone, but for the words of the alerts:
+    the same for everybody in that week with the same rules speaking. So they are worked out once, without those words.
+    """
+    says = _say(safety)
+    if len(ladders) != 1 or ladders[0].shifts:
+        return _work_out(ladders, safety, says, lowest_dose, is_early, knowledge)
+    ladder = ladders[0]
+    question = (
+        "lists", ladder.protocol.id, ladder.operation.completed_week, ladder.set_by, ladder.universal_only,
+        *[(rule, grade.id) for rule, grade in safety.grades], None,
+        *[(rule, grade.id) for rule, grade in safety.note_grades], safety.effect, lowest_dose, is_early,
+    )  # fmt: skip
+    lists = knowledge.once(question, lambda: _work_out(ladders, safety, {}, lowest_dose, is_early, knowledge))
+    if not says:
+        return lists
+    words = {rule: say for (rule, _), say in says.items()}
+    return _Lists(
+        lists.exercises,
+        tuple([one if one.because else replace(one, because=words[one.caution]) for one in lists.supervised]),
+        lists.clearance,
+        tuple([one if one.because else Withheld(one.exercise, one.rule, words[one.rule]) for one in lists.withheld]),
+        lists.programme,
+    )
+
+
+def _say(safety: Safety) -> dict[tuple[str, str], str]:
+    """Give the words of every grade that speaks, by rule and grade."""
+    said: dict[tuple[str, str], str] = {}
+    for grades, alerts in ((safety.grades, safety.alerts), (safety.note_grades, safety.notes)):
+        for rule, grade in grades:
+            said[rule, grade.id] = next((alert.say for alert in alerts if alert.rule == rule), grade.say)
+    return said
+
+
+def _work_out(
+    ladders: Sequence[Ladder],
+    safety: Safety,
+    says: Mapping[tuple[str, str], str],
+    lowest_dose: bool,
+    is_early: bool,
+    knowledge: Knowledge,
+) -> _Lists:
+    """Ask the protocols, take away what the alerts forbid, set the doses, choose the few. *says*: each grade's words."""
+    offered = _take_away(permit_all(ladders, knowledge), safety, says, knowledge)
+    week = max((one.operation.completed_week or 0 for one in _leading(ladders)), default=0)
+    exercises = with_dose(offered.plain, knowledge, week, lowest_dose)
+    return _Lists(
+        exercises,
+        with_dose(offered.supervised, knowledge, week, lowest_dose),
+        offered.clearance,
+        offered.withheld,
+        choose(exercises, knowledge, is_early),
+    )
+
+
 # ---- what alerts take away ---------------------------------------------------------------------------------------------
 
 
@@ -180,10 +249,10 @@ class _Removal:
     """The exercises that it wants somebody beside the patient for."""
 
 
-def _take_away(permitted: Permitted, safety: Safety, knowledge: Knowledge) -> Permitted:
+def _take_away(permitted: Permitted, safety: Safety, says: Mapping[tuple[str, str], str], knowledge: Knowledge) -> Permitted:
     """Apply the alerts to what the protocols allow: stop all, universal set only, remove tags, supervise tags."""
-    removals = [_removal(rule, grade, safety.alerts, knowledge) for rule, grade in safety.grades]
-    notes = [_removal(rule, grade, safety.notes, knowledge) for rule, grade in safety.note_grades]
+    removals = [_removal(rule, grade, says, knowledge) for rule, grade in safety.grades]
+    notes = [_removal(rule, grade, says, knowledge) for rule, grade in safety.note_grades]
     holding = [one for one in (*removals, *notes) if one.holds]
     watching = [one for one in removals if one.watches]
     plain: list[Allowed] = []
@@ -209,8 +278,7 @@ def _take_away(permitted: Permitted, safety: Safety, knowledge: Knowledge) -> Pe
     )
 
 
-def _removal(rule: str, grade: Grade, alerts: Sequence[Alert], knowledge: Knowledge) -> _Removal:
-    because = next((alert.say for alert in alerts if alert.rule == rule), grade.say)
+def _removal(rule: str, grade: Grade, says: Mapping[tuple[str, str], str], knowledge: Knowledge) -> _Removal:
     exercises = knowledge.exercises.values()
     holds = knowledge.once(
         ("holds", rule, grade.id), lambda: frozenset(one.id for one in exercises if _is_held_by(grade, one))
@@ -218,7 +286,7 @@ def _removal(rule: str, grade: Grade, alerts: Sequence[Alert], knowledge: Knowle
     watches = knowledge.once(
         ("watches", rule, grade.id), lambda: frozenset(one.id for one in exercises if _is_watched_by(grade, one))
     )
-    return _Removal(rule, because, holds, watches)
+    return _Removal(rule, says.get((rule, grade.id), ""), holds, watches)
 
 
 def _both(permitted: Permitted) -> Iterable[tuple[Allowed, bool]]:

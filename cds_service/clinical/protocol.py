@@ -175,7 +175,7 @@ def ladder_shift_weeks(shifts: Iterable[Shift]) -> int:
     return sum(shift.weeks for shift in shifts if not shift.tags)
 
 
-def plan_of(ladder: Ladder, tell_next_test: bool) -> Plan:
+def plan_of(ladder: Ladder, tell_next_test: bool, knowledge: Knowledge) -> Plan:
     """Say what the protocol says for this week: phase, restrictions, and the test before the next phase."""
     operation, protocol = ladder.operation, ladder.protocol
     if operation.effective_week is None:
@@ -184,12 +184,15 @@ def plan_of(ladder: Ladder, tell_next_test: bool) -> Plan:
         operation,
         protocol,
         operation.phase,
-        _restrictions(protocol, operation.effective_week),
+        knowledge.once(
+            ("restrictions", protocol.id, operation.effective_week),
+            lambda: restrictions_in(protocol, operation.effective_week),
+        ),
         next_test(protocol, operation.phase) if tell_next_test else None,
     )
 
 
-def _restrictions(protocol: Protocol, week: int) -> tuple[tuple[Restriction, str], ...]:
+def restrictions_in(protocol: Protocol, week: int) -> tuple[tuple[Restriction, str], ...]:
     return tuple(
         (restriction, step.say)
         for restriction in protocol.restrictions
