@@ -249,7 +249,9 @@ class _Removal:
     """The exercises that it wants somebody beside the patient for."""
 
 
-def _take_away(permitted: Permitted, safety: Safety, says: Mapping[tuple[str, str], str], knowledge: Knowledge) -> Permitted:
+def _take_away(
+    permitted: Permitted, safety: Safety, says: Mapping[tuple[str, str], str], knowledge: Knowledge
+) -> Permitted:
     """Apply the alerts to what the protocols allow: stop all, universal set only, remove tags, supervise tags."""
     removals = [_removal(rule, grade, says, knowledge) for rule, grade in safety.grades]
     notes = [_removal(rule, grade, says, knowledge) for rule, grade in safety.note_grades]

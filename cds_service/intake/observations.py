@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import tzinfo
 from typing import overload
 
@@ -41,17 +41,41 @@ class LazyObservations:
         self._shelf = _Shelf(resources, name, zone)
         self._everything: NewestFirst | None = None
         self._worded: NewestFirst | None = None
-        self._standard: set[int] = set()
+        self._odd: list[int] = []
 
     def coded(self, codes: Collection[CodeKey]) -> NewestFirst:
         """The Observations with any of *codes* as code or as a component's code, newest first."""
         asked = codes if isinstance(codes, frozenset) else frozenset(codes)
         found = self._asked.get(asked)
         if found is None:
-            index = self._build_index()
-            positions = {position for key in asked & index.keys() for position in index[key]}
-            found = self._asked[asked] = NewestFirst(self._shelf.at, self._newest_first(sorted(positions)))
+            found = self._asked[asked] = NewestFirst(self._shelf.at, self._newest_first(self._positions(asked)))
         return found
+
+    def _positions(self, codes: Collection[CodeKey]) -> list[int]:
+        """Where anything is recorded under one of *codes*, in the order of the record."""
+        index = self._build_index()
+        found = [index[key] for key in index.keys() & codes]
+        return found[0] if len(found) == 1 else sorted(set().union(*found))
+
+    def telling(self, codes: Collection[CodeKey], tells: Callable[[Observation], bool]) -> NewestFirst:
+        """As `coded`, without those for which *tells* says no. It is asked once for all that say the same of the same
+        (never smoked, thirty times over), so it may look at code and value, and at nothing else.
+        """
+        said: dict[tuple[object, ...] | None, bool] = {}
+        kept = []
+        for position in self._positions(codes):
+            resource = self._resources[position]
+            wording = None
+            if resource.value_codeable_concept and not resource.component and resource.value_quantity is None:
+                wording = (tuple(_wording(resource.code)), tuple(_wording(resource.value_codeable_concept)))
+            tells_something = said.get(wording)
+            if tells_something is None:
+                tells_something = tells(self._shelf.at(position))
+                if wording is not None:
+                    said[wording] = tells_something
+            if tells_something:
+                kept.append(position)
+        return NewestFirst(self._shelf.at, self._newest_first(kept))
 
     def keys(self) -> Set[CodeKey]:
         """Every code under which something is recorded, components' codes among them."""
@@ -67,8 +91,7 @@ class LazyObservations:
         """The Observations without a LOINC or SNOMED code, which only their words can tell; newest first."""
         if self._worded is None:
             self._build_index()
-            worded = [position for position in range(len(self._resources)) if position not in self._standard]
-            self._worded = NewestFirst(self._shelf.at, self._newest_first(worded))
+            self._worded = NewestFirst(self._shelf.at, self._newest_first(self._odd))
         return self._worded
 
     def __len__(self) -> int:
@@ -84,22 +107,34 @@ class LazyObservations:
             return self._index
         own: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(list)
         parts: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+        bare = []
         for position, resource in enumerate(self._resources):
-            for coding in resource.code.coding:
+            codings = resource.code.coding
+            for coding in codings:
                 own[coding.system, coding.code].append(position)
+            if not codings:
+                bare.append(position)
             for part in resource.component:
                 for coding in part.code.coding:
                     parts[coding.system, coding.code].append(position)
-        index: dict[CodeKey, list[int]] = {}
+        self._index = {}
+        self._odd = self._not_standard(own, bare)
         for recorded in (own, parts):
             for (system, code), positions in recorded.items():
                 if code:
                     key = code_key(system, code)
-                    index.setdefault(key, []).extend(positions)
-                    if recorded is own and key[0] in _STANDARD:
-                        self._standard.update(positions)
-        self._index = index
-        return index
+                    known = self._index.get(key)
+                    self._index[key] = positions if known is None else sorted({*known, *positions})
+        return self._index
+
+    @staticmethod
+    def _not_standard(own: Mapping[tuple[str | None, str | None], list[int]], bare: list[int]) -> list[int]:
+        """Where no LOINC or SNOMED code stands: rarely anywhere, so only those are looked at that have another one."""
+        standard = {pair for pair in own if pair[1] and code_key(*pair)[0] in _STANDARD}
+        odd = {position for pair in own.keys() - standard for position in own[pair]}
+        if odd:
+            odd.difference_update(*(own[pair] for pair in standard))
+        return sorted(odd.union(bare))
 
     def _newest_first(self, positions: list[int]) -> list[int]:
         """Order by day, then moment, newest first; undated last; equal ones as recorded."""
@@ -113,6 +148,13 @@ class LazyObservations:
             keys = [_time_key(_when(resource, self._zone)) for resource in resources]
         order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
         return [positions[number] for number in order]
+
+
+def _wording(concept: shapes.Concept) -> Iterator[str | None]:
+    """Give all that *concept* says, piece by piece."""
+    yield concept.text
+    for coding in concept.coding:
+        yield from (coding.system, coding.code, coding.display)
 
 
 class _Shelf:

@@ -6,7 +6,7 @@ one operation. Both hold the patient's data for one call only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -159,6 +159,7 @@ class Chart:
     _by_words: tuple[Observation, ...] | None = None
     _lists_by_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _histories: dict[str, tuple[Iterator[Observation], Series]] = field(default_factory=dict)
+    _measures: Set[str] | None = None
 
     # ---- measures -----------------------------------------------------------------------------------------------
 
@@ -228,10 +229,16 @@ class Chart:
 
     def measures_mentioned(self) -> Iterable[str]:
         """Name the measures of which something may be recorded; what is not named here has no value at all."""
-        if self.record.observations is None:
-            return ()
+        if self._measures is None:
+            self._measures = self._find_measures()
+        return self._measures
+
+    def _find_measures(self) -> Set[str]:
+        observations = self.record.observations
+        if observations is None:
+            return frozenset()
         by_code = self.known.measures_by_code
-        found = {measure for key in self.record.observations.keys() & by_code.keys() for measure in by_code[key]}
+        found = {measure for key in by_code.keys() & observations.keys() for measure in by_code[key]}
         return found | self.known.worded_measures if self.by_words() else found
 
     def is_future(self, when: When | None) -> bool:
@@ -283,7 +290,7 @@ class Chart:
                 self._add_condition(condition, found)
         if self.record.observations is not None:
             settled: set[CodeKey] = set()
-            candidates = self.record.observations.coded(self.known.index.observable)
+            candidates = self.record.observations.telling(self.known.index.observable, self._tells_a_finding)
             for observation in (*candidates, *self.by_words()):
                 if observation.status not in _NOT_USED and not self.is_future(observation.when):
                     self._add_observation(observation, found, settled)
@@ -360,6 +367,12 @@ class Chart:
                 words = (*where, *one.notes, *concept.words, *_words_of(raw))
                 mention = Mention(evidence, one.when, one.when, True, coding is None, words)
                 found.setdefault(codelist, []).append(mention)
+
+    def _tells_a_finding(self, one: Observation) -> bool:
+        """Tell whether *one* says of any finding that it is there or is not."""
+        settled: set[CodeKey] = set()
+        parts = ((one.code, one.value), *((part.code, part.value) for part in one.components))
+        return any(any(True for _ in self._found_in(concept, raw, settled)) or settled for concept, raw in parts)
 
     def _found_in(
         self, concept: Concept, raw: object, settled: set[CodeKey]

@@ -123,8 +123,9 @@ class CodelistIndex:
         self._exact: dict[CodeKey, tuple[str, ...]] = {}
         self._families: dict[tuple[str, int], dict[str, tuple[str, ...]]] = {}
         self._words: list[tuple[re.Pattern[str], str]] = []
+        self._first_words: dict[str, set[int]] = {}
+        """Which lists (by their place in *_words*) have words that begin with this one."""
         self._terms: dict[CodeKey, str] = {}
-        first_words: set[str] = set()
         observable: set[CodeKey] = set()
         carriers: set[CodeKey] = set()
         for codelist in codelists:
@@ -142,9 +143,9 @@ class CodelistIndex:
                     carriers.add((system, code))
             if codelist.words:
                 pattern = "|".join(re.escape(words.lower()) for words in codelist.words)
+                for words in codelist.words:
+                    self._first_words.setdefault(_WORD.search(words.lower()).group(), set()).add(len(self._words))
                 self._words.append((re.compile(rf"\b(?:{pattern})\b"), codelist.id))
-                first_words.update(_WORD.search(words.lower()).group() for words in codelist.words)
-        self._first_words = frozenset(first_words)
         self.observable: frozenset[CodeKey] = frozenset(observable)
         """Codes under which a finding may be sent as an Observation."""
         self.carriers: frozenset[CodeKey] = frozenset(carriers)
@@ -171,10 +172,10 @@ class CodelistIndex:
     def lists_of_words(self, text: str) -> tuple[str, ...]:
         """Name the codelists whose words stand in *text* and are not negated there."""
         lowered = text.lower()
-        if self._first_words.isdisjoint(_WORD.findall(lowered)):
-            return ()
+        said = self._first_words.keys() & _WORD.findall(lowered)
         found = []
-        for pattern, codelist in self._words:
+        for place in sorted(set().union(*(self._first_words[word] for word in said))):
+            pattern, codelist = self._words[place]
             for match in pattern.finditer(lowered):
                 if not _NEGATED.search(lowered[: match.start()]) and not _NOT_THE_THING.match(lowered, match.end()):
                     found.append(codelist)

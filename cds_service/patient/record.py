@@ -6,7 +6,7 @@ None means "not recorded" (or, for a whole kind of data, "could not be had"); an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -60,7 +60,10 @@ class Concept:
 
     @property
     def keys(self) -> tuple[CodeKey, ...]:
-        return tuple(coding.key for coding in self.codings if coding.code)
+        codings = self.codings
+        if len(codings) == 1 and codings[0].code:
+            return (code_key(codings[0].system, codings[0].code),)
+        return tuple([coding.key for coding in codings if coding.code])
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -220,6 +223,10 @@ class Observations:
             if any(key in codes for key in one.code.keys)
             or any(key in codes for part in one.components for key in part.code.keys)
         )
+
+    def telling(self, codes: Collection[CodeKey], tells: Callable[[Observation], bool]) -> Iterable[Observation]:
+        """As `coded`, but may leave out those for which *tells*, which looks only at code and value, says no."""
+        return filter(tells, self.coded(codes))
 
     def keys(self) -> Set[CodeKey]:
         """Every code under which something is recorded, components' codes among them."""
