@@ -60,7 +60,7 @@ screenshots: $(TESTED) ## renew docs/images/ from the tests in a browser
 
 lock: $(READY)   ## renew requirements*.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra postgres --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra postgres --extra tracing --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe --extra postgres --extra tracing --extra test --output-file requirements-test.lock pyproject.toml
 
 clean:           ## remove what the verbs made
