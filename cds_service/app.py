@@ -138,6 +138,12 @@ def settle_memory() -> None:
         allocator.mallopt(_M_TRIM_THRESHOLD, _KEPT_MEMORY_BYTES)
 
 
+def release_memory() -> None:
+    """Give all freed memory back to the kernel: after a large body, when the usual ones need much less."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _tracing_per_process(settings: Settings) -> Callable[[], Tracing]:
     """Give the tracing of the process that asks: an exporter's thread does not live through a fork."""
     if settings.otlp_endpoint is not None:

@@ -16,6 +16,7 @@ import errno
 import io
 import re
 import socket
+import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +37,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from cds_service.app import release_memory
 from cds_service.web.problems import refuse_unparsed
 from cds_service.web.waiting import ON_THE_LOOP, MustWait
 
@@ -47,6 +49,11 @@ STALL_SECONDS = 3.0
 BLOCK_BYTES = 256 * 1024
 AT_ONCE_BYTES_MOST = 2 * 1024 * 1024
 """A larger body takes so long that other requests should get a turn beside it."""
+_LARGE_AT_ONCE = 2
+"""Python computes in one thread at a time: four large bodies side by side are answered no sooner than two and two, and
+need twice the memory, which the process keeps in pieces. Two, since one of them may wait for a FHIR server."""
+_RELEASE_SECONDS = 0.5
+"""How long after a large body its memory is given back: the next one may come at once."""
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES_MOST = 64 * 1024
 _LOOK_AROUND_SECONDS = 0.25
@@ -217,6 +224,8 @@ class PatientWorker(ThreadWorker):
         self.collected_bytes = 0
         self._look_around_at = 0.0
         self._stopped_at: float | None = None
+        self._large = threading.Semaphore(_LARGE_AT_ONCE)
+        self._release_at: float | None = None
 
     def accept(self, listener: Any) -> None:
         """Take a new connection and wait for its request without a thread."""
@@ -241,6 +250,9 @@ class PatientWorker(ThreadWorker):
         self._look_around_at = now + _LOOK_AROUND_SECONDS
         if not self.alive and self._stopped_at is None:
             self._stopped_at = now
+        if self._release_at is not None and now > self._release_at:
+            self._release_at = None
+            self.tpool.submit(release_memory)
         for conn in [one for one in self.collecting if now > one.late_after or self._ends_with_us(one, now)]:
             self._drop(conn)
 
@@ -407,11 +419,15 @@ class PatientWorker(ThreadWorker):
         """Answer with the body that was collected: passed through the parser it would be copied for every piece read."""
         if conn.body is None:
             return super().handle_request(req, conn)
+        is_large = not _is_short(conn)
         req.body, conn.body = io.BytesIO(conn.body), None
         try:
-            return super().handle_request(req, conn)
+            with self._large if is_large else contextlib.nullcontext():
+                return super().handle_request(req, conn)
         finally:
             req.body.seek(0, io.SEEK_END)
+            if is_large and self._release_at is None:
+                self._release_at = time.monotonic() + _RELEASE_SECONDS
 
     def finish_request(self, conn: Connection, done: Any) -> None:
         """After an answer of a thread: wait for the next request, part of which may be here already."""

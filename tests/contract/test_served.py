@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 
+from benchmarks.bodies import call_body
 from tests.contract.conftest import FIXTURES, PATIENT_VIEW, ROOT, a_call, free_port, read_json, serving
 
 
@@ -210,6 +212,33 @@ def test_a_call_in_flight_is_answered_when_the_service_stops(tmp_path: Path) -> 
             answer = connection.recv(65536).decode("latin-1")
 
     assert answer.startswith("HTTP/1.1 200 ")
+
+
+def test_a_worker_gives_the_memory_of_large_bodies_back(tmp_path: Path) -> None:
+    body = call_body(5000)
+    with serving(tmp_path, LOG_LEVEL="error", WORKERS="1") as (base, process):
+        (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+        def post(_: int) -> int:
+            headers = {"Content-Type": "application/json"}
+            return requests.post(f"{base}{PATIENT_VIEW}", data=body, headers=headers, timeout=30).status_code
+
+        with ThreadPoolExecutor(8) as clients:
+            statuses = set(clients.map(post, range(24)))
+        until = time.monotonic() + 10
+        while resident_megabytes(worker) > 120 and time.monotonic() < until:
+            requests.get(f"{base}/alive", timeout=10)
+            time.sleep(0.2)
+
+        assert statuses == {200}
+        assert resident_megabytes(worker) <= 120
+
+
+def resident_megabytes(process: str) -> float:
+    for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise AssertionError("the kernel does not tell")
 
 
 def test_serve_refuses_broken_settings_and_names_them_all(tmp_path: Path) -> None:
