@@ -6,7 +6,8 @@ bytes on unchanged; gunicorn's own parser still decides what they mean.
 
 A request that asks nobody else (no FHIR server, no store) computes from its first moment to its last, and Python computes
 in one thread at a time: a thread for it costs more than half a millisecond and gains nothing. Those are answered on the
-main loop (`at_once` names them); one that finds out that it must wait says so, and is answered again in a thread.
+main loop (`at_once` names them), in the order in which they became whole; one that finds out that it must wait says so,
+and is answered again in a thread.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import math
 import re
 import socket
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -143,6 +146,7 @@ class Connection(TConn):
         self.continued = False
         self.answered = False
         self.lingering = False
+        self.unheard = False
         self.began = time.monotonic()
 
     def init(self) -> None:
@@ -154,6 +158,11 @@ class Connection(TConn):
             self.head = b""
 
     @property
+    def whole(self) -> bool:
+        """True while a request is here from its first byte to its last."""
+        return bool(self.head) and not self.missing
+
+    @property
     def idle(self) -> bool:
         """True between two requests."""
         return self.answered and not self.held
@@ -161,6 +170,8 @@ class Connection(TConn):
     @property
     def late_after(self) -> float:
         """The moment (monotonic seconds) by which the rest must have come: a slow line is honest, a trickle is not."""
+        if self.whole:
+            return math.inf
         if self.lingering:
             return self.began + _LINGER_SECONDS
         if self.idle:
@@ -174,7 +185,7 @@ class Connection(TConn):
             self.missing -= len(block)
         else:
             self._look_at(self.received + block if self.received else block, body_bytes_most)
-        if self.missing or not self.head:
+        if not self.whole:
             return False
         if self.pieces:
             self.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
@@ -222,6 +233,7 @@ class PatientWorker(ThreadWorker):
         super().__init__(*given, **named)
         self.collecting: dict[Connection, None] = {}
         self.collected_bytes = 0
+        self._to_answer: deque[Connection] = deque()
         self._look_around_at = 0.0
         self._stopped_at: float | None = None
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
@@ -239,8 +251,15 @@ class PatientWorker(ThreadWorker):
         self._collect(Connection(self.cfg, client, address, listener.getsockname()))
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for what comes next; while the worker stops, look often at the connections that keep it."""
+        """Take what has come on all connections, then answer one request: while it is answered the others' clients can send.
+
+        While the worker stops, look often at the connections that keep it.
+        """
+        if self._to_answer:
+            timeout = 0
         super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, _LOOK_AROUND_SECONDS))
+        if self._to_answer:
+            self._answer_here(self._to_answer.popleft())
 
     def murder_pending(self) -> None:
         """Close connections whose request does not arrive, and on a stop those that have not begun one."""
@@ -269,16 +288,21 @@ class PatientWorker(ThreadWorker):
         conn.held = len(conn.received)
         self.collected_bytes += conn.held
         self.collecting[conn] = None
-        self.poller.register(conn.sock, EVENT_READ, partial(self._on_bytes, conn))
+        self._listen(conn)
         if conn.received:
             self._take(conn, b"")
+
+    def _listen(self, conn: Connection) -> None:
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_bytes, conn))
 
     def _leave(self, conn: Connection) -> None:
         """Wait for nothing more on *conn*."""
         if conn in self.collecting:
             del self.collecting[conn]
             self._hold(conn, 0)
-            self.poller.unregister(conn.sock)
+            if not conn.unheard:
+                self.poller.unregister(conn.sock)
+            conn.unheard = False
 
     def _hold(self, conn: Connection, held: int) -> None:
         self.collected_bytes += held - conn.held
@@ -305,6 +329,11 @@ class PatientWorker(ThreadWorker):
 
     def _on_bytes(self, conn: Connection, client: socket.socket) -> None:
         """Take what is there: most requests are whole after one or two pieces."""
+        if conn.whole:
+            # It sends on before it is answered: that is left where it is for now.
+            self.poller.unregister(client)
+            conn.unheard = True
+            return
         while conn in self.collecting:
             try:
                 block = client.recv(min(conn.missing, BLOCK_BYTES) or BLOCK_BYTES)
@@ -327,16 +356,13 @@ class PatientWorker(ThreadWorker):
                 return
 
     def _take(self, conn: Connection, block: bytes) -> None:
-        """Hand over the request that is whole with *block*, and those that came behind it."""
-        while conn.take(block, self.body_bytes_most):
-            if self.at_once is not None and self.at_once.match(conn.head) and _is_short(conn):
-                self._answer_here(conn)
-            else:
-                self._to_a_thread(conn)
-            if conn not in self.collecting or conn.lingering or not conn.received:
-                return
-            block = b""
-        self._say_continue(conn)
+        """Hand over the request that is whole with *block*."""
+        if not conn.take(block, self.body_bytes_most):
+            self._say_continue(conn)
+        elif self.at_once is not None and self.at_once.match(conn.head) and _is_short(conn):
+            self._to_answer.append(conn)
+        else:
+            self._to_a_thread(conn)
 
     def _to_a_thread(self, conn: Connection) -> None:
         self._leave(conn)
@@ -372,6 +398,9 @@ class PatientWorker(ThreadWorker):
             self.handle_error(None, outbox, conn.client, error)
         conn.begin_anew()
         self._hold(conn, len(conn.received))
+        if conn.unheard:
+            conn.unheard = False
+            self._listen(conn)
         self._send(conn, b"".join(outbox.said), keep)
 
     def _answer(self, request: Request, conn: Connection, outbox: _Outbox) -> bool:
@@ -409,6 +438,8 @@ class PatientWorker(ThreadWorker):
             rest.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
         elif not keep:
             self._hang_up(conn)
+        elif conn.received:
+            self._take(conn, b"")
 
     def _send_rest(self, conn: Connection, rest: bytes, keep: bool) -> bool:
         conn.sock.settimeout(STALL_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -143,6 +144,62 @@ def test_many_slow_clients_hold_up_no_other(running: str) -> None:
         connection.close()
 
     assert answers == [200] * 8 and waited < 4
+
+
+def test_a_call_that_waits_for_a_fhir_server_holds_up_no_other(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        serving(tmp_path, LOG_LEVEL="info", WORKERS="1", GATHER_MILLISECONDS="2000") as (base, _),
+    ):
+        waiting = a_call(fhirServer=f"http://127.0.0.1:{mute.getsockname()[1]}/fhir", prefetch={})
+        answered: list[tuple[int, float]] = []
+
+        def ask() -> None:
+            began = time.perf_counter()
+            status = requests.post(f"{base}{PATIENT_VIEW}", json=waiting, timeout=20).status_code
+            answered.append((status, time.perf_counter() - began))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.4)
+        began = time.perf_counter()
+        others = [requests.post(f"{base}{PATIENT_VIEW}", json=a_call(), timeout=20).status_code for _ in range(10)]
+        took = time.perf_counter() - began
+        for thread in threads:
+            thread.join()
+        lines = (tmp_path / "serve.log").read_text(encoding="utf-8").splitlines()
+        calls = [line for line in lines if '"route":"services.call"' in line]
+
+    assert others == [200] * 10 and took < 1.5
+    assert [status for status, _ in answered] == [412] * 3 and all(waited > 1.5 for _, waited in answered)
+    assert len(calls) == 13, "a call that leaves the main loop is told once"
+
+
+def test_a_client_that_does_not_take_its_answers_holds_up_no_other(tmp_path: Path) -> None:
+    body = (FIXTURES / "calls" / "patient-view.json").read_bytes()
+    whole = (
+        f"POST {PATIENT_VIEW} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+    with serving(tmp_path, LOG_LEVEL="error", WORKERS="1") as (base, _):
+        address = urlsplit(base)
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.settimeout(0.2)
+        deaf.connect((address.hostname, address.port))
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 2000:
+                deaf.sendall(whole)
+                sent += 1
+        began = time.perf_counter()
+        answers = [requests.post(f"{base}{PATIENT_VIEW}", json=a_call(), timeout=20).status_code for _ in range(5)]
+        took = time.perf_counter() - began
+        deaf.close()
+
+    assert sent < 2000, "the service stops reading from who does not read"
+    assert answers == [200] * 5 and took < 4
 
 
 def _answers(connection: socket.socket, count: int) -> bytes:

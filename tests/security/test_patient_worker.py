@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import socket
+from itertools import pairwise
 
-from cds_service.cli.patient_worker import HEADERS_BYTES_MOST, Arrival, look_at
+import pytest
+from gunicorn.config import Config
+from hypothesis import given
+from hypothesis.strategies import data, integers, sampled_from, sets
+
+from cds_service.cli.patient_worker import HEADERS_BYTES_MOST, Arrival, Connection, look_at
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\n"
 
@@ -53,3 +59,33 @@ def test_a_length_that_can_be_read_in_two_ways_ends_the_connection(framing: byte
     received = HEAD + framing + b"\r\n\r\nabcd"
 
     assert look_at(received, body_bytes_most=1000) == Arrival(len(received), in_doubt=True)
+
+
+def a_connection() -> Connection:
+    """A connection of which only the collecting is asked."""
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with ours:
+        return Connection(Config(), ours, ("127.0.0.1", 1), ("127.0.0.1", 2))
+
+
+REQUESTS = {
+    "no body": (HEAD + b"\r\n", b"", None),
+    "a body": (HEAD + b"Content-Length: 300\r\n\r\n", b"x" * 300, b"x" * 300),
+    "an empty body": (HEAD + b"Content-Length: 0\r\n\r\n", b"", b""),
+}
+
+
+@given(data(), sampled_from(sorted(REQUESTS)), integers(0, 40))
+def test_however_a_request_is_cut_into_pieces_it_is_the_same_request(cut, name: str, behind: int) -> None:
+    head, sent, body = REQUESTS[name]
+    all_bytes = head + sent + b"GET /next HTTP/1.1\r\nHost: a\r\n"[:behind]
+    at = sorted(cut.draw(sets(integers(1, len(all_bytes) - 1), max_size=6)))
+    conn = a_connection()
+    blocks = [all_bytes[start:end] for start, end in pairwise([0, *at, len(all_bytes)])]
+
+    while not conn.take(block := blocks.pop(0)[: conn.missing or None], body_bytes_most=1000):
+        pass
+
+    assert (conn.head, conn.body) == (head, body) and conn.whole
+    assert all_bytes.startswith(head + sent + bytes(conn.received)), block
