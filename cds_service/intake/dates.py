@@ -34,12 +34,14 @@ def read_when(text: str, zone: tzinfo) -> When:
     Where the day is possible but the time of day is not, only the day is used. Both bounds are None where the text is no
     possible date.  Source: FHIR R4 datatypes, date and dateTime.
     """
-    moment = _plain_moment(text)
-    if moment is not None:
-        return _at(moment, text, zone)
-    day = _plain_day(text)
-    if day is not None:
-        return When(day, day, Precision.DAY, text)
+    if len(text) == 10:
+        day = _plain_day(text)
+        if day is not None:
+            return When(day, day, Precision.DAY, text)
+    else:
+        moment = _plain_moment(text)
+        if moment is not None:
+            return _at(moment, text, zone)
     stripped = text.strip()
     found = _SHAPE.match(stripped) or _COMPACT.match(stripped)
     if not found:
@@ -140,8 +142,8 @@ def _plain_moment(text: str) -> datetime | None:
 
 
 def _plain_day(text: str) -> date | None:
-    """Read the usual form of a day (2026-03-01) quickly; None for anything else, which is then read with care."""
-    if len(text) != 10 or not text[4] == text[7] == "-":
+    """Read ten signs as the usual form of a day (2026-03-01) quickly; None for anything else, which is read with care."""
+    if not text[4] == text[7] == "-":
         return None
     try:
         return date.fromisoformat(text)

@@ -25,7 +25,7 @@ def read_patient(fields: Fields, one: Found) -> Patient:
 
 def read_procedures(fields: Fields) -> tuple[Procedure, ...]:
     """Read the Procedures, whatever their status."""
-    return tuple(_procedure(fields, one) for one in fields.inbox.own(shapes.Procedure))
+    return tuple([_procedure(fields, one) for one in fields.inbox.own(shapes.Procedure)])
 
 
 def read_conditions(fields: Fields) -> tuple[Condition, ...]:

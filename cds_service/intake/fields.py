@@ -28,7 +28,7 @@ class Fields:
         if not text or not text.strip():
             return None
         when = read_when(text, self.zone)
-        if when.latest is None or time_was_lost(when):
+        if when.latest is None or (len(text) > 10 and time_was_lost(when)):
             self._tell_doubt(when, one, name)
         return when
 

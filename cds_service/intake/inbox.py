@@ -54,7 +54,8 @@ class Inbox:
 
     def add(self, page: Page, types: tuple[type, ...] | None) -> None:
         """Take the page's resources of *types* (None: of every type)."""
-        self.unreadable += page.unreadable
+        if page.unreadable:
+            self.unreadable += page.unreadable
         if not page.entries:
             return
         if page.is_observations:
@@ -119,7 +120,8 @@ class Inbox:
         if len(self._observations) == 1 and self._observations[0][2] is None:
             page, entries, _ = self._observations[0]
             resources: list[shapes.Observation] = [entry.resource for entry in entries]  # type: ignore[misc]
-            if all(map(self._is_ours, {one.subject.reference for one in resources})) and _all_differ(resources):
+            subjects = [one.subject.reference for one in resources]
+            if self._is_ours(subjects[0]) and subjects.count(subjects[0]) == len(subjects) and _all_differ(resources):
                 return LazyObservations(resources, lambda position: _reference(entries[position], page, position), zone)
         everything: list[Entry] = []
         names: list[tuple[int, Page, list[Entry], list[int] | None]] = []

@@ -73,7 +73,7 @@ def read_part(raw: Raw, shape: Any, place: str, faults: Faults) -> Any:
 
 def mend(value: dict, shape: type[Struct], faults: Faults) -> Struct:
     """Build *shape* from a decoded object, mending what can be understood and naming in *faults* what was left out."""
-    return _struct(shape)(value, "", faults)
+    return mender(shape)(value, "", faults)
 
 
 _decoders: dict[Any, msgspec.json.Decoder] = {}

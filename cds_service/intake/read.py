@@ -61,10 +61,12 @@ def read_record(
     """
     inbox = Inbox(patient_id.rpartition("/")[2] if patient_id else None)
     for kind, bodies in resources.items():
-        if kind not in TYPES:
+        types = TYPES.get(kind)
+        if types is None:
             raise KeyError(f"{kind!r} is no kind of data; known: {', '.join(TYPES)}")
-        for page in _pages(bodies, kind):
-            inbox.add(page, TYPES[kind])
+        for number, body in enumerate(bodies):
+            where = f"{kind}[{number}]" if number else kind
+            inbox.add(body if isinstance(body, Page) else open_page(body, where), types)
     return _record(inbox, zone, frozenset(resources), tuple(gaps))
 
 
@@ -147,13 +149,6 @@ def _ordered_types(kinds: frozenset[str]) -> tuple[type[shapes.Shape], ...]:
     """The types of existing orders among *kinds*; a DeviceRequest belongs to no kind of its own."""
     ordered = tuple(shape for kind in ORDER_KINDS if kind in kinds for shape in TYPES[kind])
     return (*ordered, shapes.DeviceRequest) if len(ordered) == len(ORDER_KINDS) else ordered
-
-
-def _pages(bodies: Iterable[Body], kind: str) -> list[Page]:
-    return [
-        body if isinstance(body, Page) else open_page(body, f"{kind}[{number}]" if number else kind)
-        for number, body in enumerate(bodies)
-    ]
 
 
 def _with_type(body: bytes) -> bytes:

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cds_service.intake.dates import (
     order_keys,
@@ -273,3 +275,16 @@ def test_moments_of_different_zones_sort_by_their_instant() -> None:
 def test_anything_but_full_moments_is_left_to_careful_reading(texts: list) -> None:
     with pytest.raises(ValueError):
         order_keys(texts)
+
+
+_days = st.dates().map(str) | st.text(alphabet="0123456789-W \u0663\uff12", min_size=10, max_size=10)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_days | st.tuples(st.dates(), st.sampled_from("-/. W")).map(lambda drawn: str(drawn[0]).replace("-", drawn[1])))
+def test_a_day_written_as_usual_is_read_as_with_care(text: str) -> None:
+    careful = read_when(f" {text}", UTC)
+
+    quick = read_when(text, UTC)
+
+    assert quick == When(careful.earliest, careful.latest, careful.precision, text, careful.moment)

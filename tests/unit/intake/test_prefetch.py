@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from cds_service.errors import CallFaults, RequiredDataMissing
+from cds_service.intake.bundles import open_page
 from cds_service.intake.fhir_server import FhirClient
 from cds_service.intake.prefetch import KINDS, Gathered, State, Templates, expand, gather, id_of, offered
 from cds_service.intake.read import read_record
@@ -445,3 +446,30 @@ def test_reports_hold_no_patient_data(client: FhirClient, ehr: Server) -> None:
     text = f"{found.gaps} {[(one.key, one.failure, one.tried) for one in found.reports]}"
     assert "Mueller" not in text and "p1" not in text and "127.0.0.1" not in text
     assert found.fetched == 0
+
+
+@pytest.mark.parametrize("key", ["procedures", "observations", "conditions", "medications", "goals"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        a_search(),
+        a_search(a_procedure()),
+        a_search(a_procedure(), a_procedure(2), total=2),
+        a_search(a_procedure(), total=5),
+        a_search(a_procedure(), link=next_link("Procedure?page=2")),
+        a_search({"resourceType": "Observation", "id": "o"}, {"resourceType": "Condition", "id": "c"}),
+        a_search({"resourceType": "MedicationStatement", "id": "m"}, {"resourceType": "Medication", "id": "x"}),
+        a_search(PATIENT),
+        a_procedure(),
+        {"resourceType": "Medication", "id": "x"},
+    ],
+)
+def test_a_sound_page_is_judged_as_with_care(key: str, body: dict) -> None:
+    sound = open_page(raw(body), f"prefetch.{key}")
+    doubted = msgspec.structs.replace(sound, sound_kinds=None)
+    how = {"needs": {key}, "context": CONTEXT, "server": None, "seconds": 1.0, "required": ()}
+
+    quick, careful = gather({key: sound}, **how), gather({key: doubted}, **how)
+
+    assert sound.sound_kinds is not None
+    assert (quick.gaps, quick.reports, list(quick.pages)) == (careful.gaps, careful.reports, list(careful.pages))

@@ -612,3 +612,12 @@ def test_a_procedure_of_anybody_can_be_classified() -> None:
     )
 
     assert procedure.code.text == "ACDF" and procedure.reference == "Procedure (without id)"
+
+
+@pytest.mark.parametrize("day", ["2026-03-01", "2026-03", "2026-03-01T09:00:00Z", "soon", None])
+def test_a_procedure_of_few_fields_is_read_as_with_care(day: str | None) -> None:
+    fields = {"resourceType": "Procedure", "id": "op", "code": concept("fusion"), "performedDateTime": day, **SUBJECT}
+
+    quick, careful = read(fields), read(fields | {"category": None, "note": None})
+
+    assert (quick.procedures, quick.unreadable) == (careful.procedures, careful.unreadable)
