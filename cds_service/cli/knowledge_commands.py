@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
 from cds_service.cli.exits import EXIT_CODES, tells_errors
+from cds_service.cli.sample_orders import order_faults
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.simulate import SimulatedWeek, simulate
 from cds_service.errors import KnowledgeFaults
@@ -44,9 +46,15 @@ def _today() -> date:
 @click.option("--strict", is_flag=True, help="warnings count as faults")
 @tells_errors
 def check(cards: Path | None, overlay: Path | None, on: datetime | None, strict: bool) -> None:
-    """Check the knowledge folder CARDS (or the one of the settings) and tell every fault with file and line."""
+    """Check the knowledge folder CARDS (or the one of the settings) and tell every fault with file and line.
+
+    Where the files are sound, the orders that they make are held against FHIR.
+    """
     folder, local = _folders(cards, overlay)
     checked = check_knowledge(folder, local, on.date() if on else _today())
+    forbidden = order_faults(checked.knowledge) if checked.knowledge is not None else []
+    if forbidden:
+        checked = replace(checked, knowledge=None, faults=tuple(forbidden))
     for fault in checked.faults:
         click.echo(f"fault: {fault}")
     for warning in checked.warnings:

@@ -21,15 +21,19 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, Table, create_engine, delete, event, make_url, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from cds_service.errors import StoreUnavailable
+from cds_service.later import Later
 from cds_service.store.migrate import migrate
 from cds_service.store.tables import FEEDBACK, ISSUED_CARDS, SEEN_TOKENS
 
 _LOG = logging.getLogger(__name__)
+
+_POSTGRESQL = Later("sqlalchemy.dialects.postgresql")
+"""Its five drivers take 20 ms to load; a store on PostgreSQL has loaded it before the fork, when it was migrated."""
 
 NOT_OFFERED = "other"
 """Stands for a reason code that we never offered: such a code may hold anything, so it is not kept."""
@@ -275,8 +279,8 @@ class Store:
 
     # -- what both databases share
 
-    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        return (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(table)
+    def _insert(self, table: Table) -> Any:
+        return (_POSTGRESQL if self.engine.dialect.name == "postgresql" else sqlite).insert(table)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

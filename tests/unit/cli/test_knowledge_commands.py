@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cds_service.cli.knowledge_commands import check, diff, reference, simulate_weeks
+from cds_service.knowledge.load import Checked, load_knowledge
 
 CARDS = Path(__file__).parents[3] / "cards"
 OVERLAY = """\
@@ -58,6 +60,22 @@ def test_check_tells_every_fault_and_ends_with_the_code_for_knowledge(other: Pat
     assert result.exit_code == 4
     assert "fault: protocols/LUM_FUS.yaml:" in result.output
     assert "fault: protocols/SCS.yaml:" in result.output
+    assert "this folder cannot be used" in result.output
+
+
+def test_check_holds_the_orders_that_the_files_make_against_fhir(monkeypatch: pytest.MonkeyPatch) -> None:
+    knowledge = load_knowledge(CARDS)
+    content = knowledge.order_content
+    broken = tuple(
+        replace(target, unit="min  d") for target in content.targets
+    )  # a FHIR code has no two blanks in a row
+    other = replace(knowledge, order_content=replace(content, targets=broken))
+    monkeypatch.setattr("cds_service.cli.knowledge_commands.check_knowledge", lambda *given: Checked(other, (), ()))
+
+    result = run(check, CARDS)
+
+    assert result.exit_code == 4
+    assert "fault: orders of " in result.output and ": Goal." in result.output
     assert "this folder cannot be used" in result.output
 
 
