@@ -2,11 +2,11 @@
 
 gunicorn's thread worker reads a request inside the thread that answers it: as many clients as there are threads, each
 sending a byte now and then, stop the service. Here the main loop collects what arrives, without waiting, and hands the
-bytes on unchanged; gunicorn's own parser still decides what they mean.
+bytes on unchanged; gunicorn's own parser still decides what they mean, but for plain requests (plain_http.py).
 
 A request that asks nobody else (no FHIR server, no store) computes from its first moment to its last, and Python computes
 in one thread at a time: a thread for it costs more than half a millisecond and gains nothing. Those are answered on the
-main loop (`at_once` names them), in the order in which they became whole; one that finds out that it must wait says so,
+main loop (`at_once` names their paths), in the order in which they became whole; one that finds out that it must wait says so,
 and is answered again in a thread.
 """
 
@@ -28,7 +28,6 @@ from selectors import EVENT_READ
 from typing import Any
 from weakref import WeakSet
 
-from gunicorn.http import wsgi
 from gunicorn.http.errors import (
     ExpectationFailed,
     LimitRequestHeaders,
@@ -36,11 +35,10 @@ from gunicorn.http.errors import (
     ParseException,
     UnsupportedTransferCoding,
 )
-from gunicorn.http.message import Request
-from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from cds_service.app import release_memory
+from cds_service.cli.plain_http import Reply, connection_environ, not_plain_fields, read_plain
 from cds_service.web.problems import refuse_unparsed
 from cds_service.web.waiting import ON_THE_LOOP, MustWait
 
@@ -141,6 +139,8 @@ class Connection(TConn):
         self.pieces: list[bytes] = []
         self.missing = 0
         self.body: bytes | None = None
+        self.environ: dict[str, Any] | None = None
+        self.base_environ = connection_environ(*given[:1], *given[2:])
         self.held = 0
         self.in_doubt = False
         self.continued = False
@@ -209,23 +209,16 @@ class Connection(TConn):
     def begin_anew(self) -> None:
         """Get ready for the next request."""
         self.began, self.answered = time.monotonic(), True
-        self.head, self.body, self.continued, self.in_doubt = b"", None, False, False
-
-
-class _Outbox:
-    """Stands for the socket while an answer is made, so that it leaves in one piece."""
-
-    def __init__(self) -> None:
-        self.said: list[bytes] = []
-        self.sendall = self.send = self.said.append
+        self.head, self.body, self.environ = b"", None, None
+        self.continued = self.in_doubt = False
 
 
 class PatientWorker(ThreadWorker):
     """gunicorn's thread worker with the collecting main loop. `body_bytes_most` and `at_once` are set by the server."""
 
     body_bytes_most = 16 * 2**20
-    at_once: re.Pattern[bytes] | None = None
-    """Request lines that are answered on the main loop: such requests wait for nobody, or say MustWait before they do."""
+    at_once: re.Pattern[str] | None = None
+    """Paths that are answered on the main loop: such requests wait for nobody, or say MustWait before they do."""
     not_again: WeakSet[socket.socket] = WeakSet()
     """Connections on which a body had no clear end: what follows on them is no request."""
 
@@ -234,6 +227,7 @@ class PatientWorker(ThreadWorker):
         self.collecting: dict[Connection, None] = {}
         self.collected_bytes = 0
         self._to_answer: deque[Connection] = deque()
+        self._not_plain = not_plain_fields(self.cfg)
         self._look_around_at = 0.0
         self._stopped_at: float | None = None
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
@@ -359,14 +353,20 @@ class PatientWorker(ThreadWorker):
         """Hand over the request that is whole with *block*."""
         if not conn.take(block, self.body_bytes_most):
             self._say_continue(conn)
-        elif self.at_once is not None and self.at_once.match(conn.head) and _is_short(conn):
+        elif self._is_for_the_loop(conn):
             self._to_answer.append(conn)
         else:
             self._to_a_thread(conn)
 
+    def _is_for_the_loop(self, conn: Connection) -> bool:
+        if self.at_once is None or conn.base_environ is None or not _is_short(conn):
+            return False
+        conn.environ = read_plain(conn.head, conn.base_environ, self._not_plain)
+        return conn.environ is not None and self.at_once.fullmatch(conn.environ["PATH_INFO"]) is not None
+
     def _to_a_thread(self, conn: Connection) -> None:
         self._leave(conn)
-        conn.data_ready = True
+        conn.environ, conn.data_ready = None, True
         self.enqueue_req(conn)
 
     def _say_continue(self, conn: Connection) -> None:
@@ -384,44 +384,39 @@ class PatientWorker(ThreadWorker):
 
     def _answer_here(self, conn: Connection) -> None:
         """Answer on the main loop."""
-        outbox = _Outbox()
-        keep = False
         try:
-            request = next(RequestParser(self.cfg, [conn.head], conn.client))
-            request.body = io.BytesIO(conn.body or b"")
-            keep = self._answer(request, conn, outbox)
+            answer, keep = self._answer(conn)
         except MustWait:
             self._to_a_thread(conn)
             return
         except Exception as error:
-            outbox.said.clear()
-            self.handle_error(None, outbox, conn.client, error)
+            answer, keep = _refusal(error), False
         conn.begin_anew()
         self._hold(conn, len(conn.received))
         if conn.unheard:
             conn.unheard = False
             self._listen(conn)
-        self._send(conn, b"".join(outbox.said), keep)
+        self._send(conn, answer, keep)
 
-    def _answer(self, request: Request, conn: Connection, outbox: _Outbox) -> bool:
-        """As gunicorn's `handle_request` does; tell whether the connection stays."""
-        response, environ = wsgi.create(request, outbox, conn.client, conn.server, self.cfg)
-        environ["wsgi.multithread"] = True
+    def _answer(self, conn: Connection) -> tuple[bytes, bool]:
+        """Give the answer, and whether the connection stays: what gunicorn's `handle_request` does."""
+        environ = conn.environ
+        assert environ is not None, "only what is plain comes here"
+        environ["wsgi.input"], environ["gunicorn.socket"] = io.BytesIO(conn.body), conn.sock
         environ[ON_THE_LOOP] = True
         is_last = self.nr + 1 >= self.max_requests
-        if is_last or not self.alive or not self.cfg.keepalive or len(self.collecting) > self.max_keepalived:
-            response.force_close()
-        pieces = self.wsgi(environ, response.start_response)
+        keep = self.alive and not is_last and self.cfg.keepalive > 0 and len(self.collecting) <= self.max_keepalived
+        keep = keep and environ.get("HTTP_CONNECTION", "").lower() != "close"
+        reply = Reply()
+        body = self.wsgi(environ, reply.start_response)
         try:
-            for piece in pieces:
-                response.write(piece)
-            response.close()
+            answer = reply.whole(body, keep)
         finally:
-            if hasattr(pieces, "close"):
-                pieces.close()
+            if hasattr(body, "close"):
+                body.close()
         self.nr += 1
         self.alive = self.alive and not is_last
-        return not response.should_close()
+        return answer, keep
 
     def _send(self, conn: Connection, answer: bytes, keep: bool) -> None:
         """Send *answer*; a client that does not take it at once is waited for in a thread."""
@@ -477,18 +472,23 @@ class PatientWorker(ThreadWorker):
 
         gunicorn's own answer is HTML that repeats what was sent, and its log line holds header values, tokens among them.
         """
-        status, code, said = next(
-            (told for kind, told in _REFUSED.items() if isinstance(exc, kind)),
-            _NOT_HTTP if isinstance(exc, ParseException) else _BUG,
-        )
-        request_id, body = refuse_unparsed(status, (code, said, None), exc)
-        head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-            f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: {request_id}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
         with contextlib.suppress(OSError):
-            client.sendall(head.encode("ascii") + body)
+            client.sendall(_refusal(exc))
+
+
+def _refusal(error: Exception) -> bytes:
+    """The answer to what never became a request, or failed outside the application."""
+    status, code, said = next(
+        (told for kind, told in _REFUSED.items() if isinstance(error, kind)),
+        _NOT_HTTP if isinstance(error, ParseException) else _BUG,
+    )
+    request_id, body = refuse_unparsed(status, (code, said, None), error)
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: {request_id}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
 
 
 def _is_short(conn: Connection) -> bool:

@@ -32,7 +32,7 @@ _HEADER_BYTES = 16_384
 """A token may have 8 kB; no header of an honest client comes near twice that."""
 
 
-_HOOK_CALL = re.compile(rb"POST /cds-services/[A-Za-z0-9._-]+ HTTP/1\.1\r\n")
+_HOOK_CALL = re.compile(r"/cds-services/[A-Za-z0-9._-]+")
 """What is answered on the main loop: it reads and thinks; feedback and all else may wait for the store."""
 
 
