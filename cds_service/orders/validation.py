@@ -1,4 +1,4 @@
-"""Check a resource of ours against FHIR itself (fhir.resources). Slow: for tests, start-up samples and the command line."""
+"""Check a resource of ours against FHIR itself (fhir.resources). Slow: for tests and `spine-cds check`, never in a call."""
 
 from __future__ import annotations
 
