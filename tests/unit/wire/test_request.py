@@ -6,9 +6,12 @@ import json
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cds_service.errors import CallFaults
 from cds_service.hooks import ALL_HOOKS, ORDER_SELECT, PATIENT_VIEW
+from cds_service.wire.body import check_envelope
 from cds_service.wire.request import ON_EXTENSION, HookCall, read_call
 
 INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
@@ -269,3 +272,49 @@ def test_odd_prefetch_keys_are_left_out() -> None:
     call = read(a_call(prefetch={"patient": None, "John Doe <x>": {"resourceType": "Patient"}}))
 
     assert list(call.prefetch) == ["patient"]
+
+
+class Members(list):
+    """An object as its pairs, so that a name can stand twice."""
+
+
+_texts = st.sampled_from(["a", "b", "\u00e4", 'q"', "back\\slash", "/"])
+_json = st.recursive(
+    st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _texts | st.none() | st.booleans(),
+    lambda below: st.lists(below, max_size=3) | st.lists(st.tuples(_texts, below), max_size=3).map(Members),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_json, st.booleans())
+def test_a_member_sent_twice_is_refused_however_the_json_is_written(value: object, ascii_only: bool) -> None:
+    tight, loose = written(value, ",", ascii_only).encode(), written(value, " , ", ascii_only).encode()
+
+    assert refusal(tight) == refusal(loose)
+    assert (refusal(tight) is not None) == says_twice(value)
+
+
+def written(value: object, comma: str, ascii_only: bool) -> str:
+    if isinstance(value, Members):
+        pairs = (
+            f"{json.dumps(name, ensure_ascii=ascii_only)}:{written(one, comma, ascii_only)}" for name, one in value
+        )
+        return "{" + comma.join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + comma.join(written(one, comma, ascii_only) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def says_twice(value: object) -> bool:
+    if isinstance(value, Members):
+        return len({name for name, _ in value}) < len(value) or any(says_twice(one) for _, one in value)
+    return isinstance(value, list) and any(map(says_twice, value))
+
+
+def refusal(envelope: bytes) -> str | None:
+    try:
+        check_envelope(envelope, {})
+    except CallFaults as refused:
+        return str(refused.faults[0])
+    return None
