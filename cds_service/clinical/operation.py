@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from typing import NamedTuple
 
 from cds_service.knowledge.model import Phase, Severity
 from cds_service.knowledge.surgery import SurgicalFact
@@ -27,12 +28,12 @@ class Assertion(Enum):
     NEGATED = "negated"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one Procedure says. What is not known is None, never guessed.
 
     *levels* are motion segments ("L4-L5") from cranial to caudal; *level_count_is_minimum* where a code says "2 or more".
-    *basis_detail* is code | display | text (the contract of `spine-cds classify`).
+    *basis_detail* is code | display | text (the contract of `spine-cds classify`). *evidence* is that of an operation:
+    empty where the Procedure is none.
     """
 
     procedure: str
@@ -111,8 +112,7 @@ class DataQuality:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
+class SetAside(NamedTuple):
     """A Procedure that counts for nothing, and why: DQ01 planned, DQ02 not done, DQ03 not of the spine."""
 
     procedure: str

@@ -37,7 +37,7 @@ class LevelWords:
 
     def may_be_in_words(self, seen: AbstractSet[str]) -> bool:
         """False where no vertebra can be told in words among the words *seen* of a text."""
-        return not seen.isdisjoint(self.gates.bones)
+        return not seen.isdisjoint(self.gates.bones) and not seen.isdisjoint(self.gates.ordinals)
 
     def may_be_levels(self, seen: AbstractSet[str], text: str) -> bool:
         """False where *start* cannot match in *text* (folded), whose words and signs are *seen*."""
@@ -62,13 +62,14 @@ class Gates:
     """What must stand among the words of a text before a pattern of the level grammar can match there.
 
     The patterns bound their words by anything but letters, so what they begin with stands in the text as a word:
-    *letters*, *occiput*, *bones*. The noun of a count may be the end of a word (bisegmental): *nouns*, with their last
+    *letters*, *occiput*, *ordinals*, *bones*. The noun of a count may be the end of a word (bisegmental): *nouns*, with their last
     letters as *noun_tails* for a quick no. The words of "multilevel" may run on: *many* are their first *many_size*
     letters.
     """
 
     letters: frozenset[str]
     occiput: frozenset[str]
+    ordinals: frozenset[str]
     bones: frozenset[str]
     nouns: tuple[str, ...]
     noun_tails: frozenset[str]
@@ -81,13 +82,16 @@ _PIECES = re.compile(r"[a-z]+|\d+|[^\sa-z\d]")
 _TAIL = 3  # letters
 
 
-def _gates(letters: Mapping[str, str], bones: Mapping[str, str], lists: Mapping[str, tuple[str, ...]]) -> Gates:
+def _gates(
+    letters: Mapping[str, str], ordinals: Iterable[str], bones: Mapping[str, str], lists: Mapping[str, tuple[str, ...]]
+) -> Gates:
     nouns = {piece for noun in lists["nouns"] for piece in _PIECES.findall(noun)[-1:]}
     many = _openings(lists["many"])
     many_size = min((len(word) for word in many), default=0)
     return Gates(
         letters=_openings(letters),
         occiput=_openings(lists["occiput"]),
+        ordinals=_openings(ordinals),
         bones=_openings(bones),
         nouns=tuple(sorted(nouns)),
         noun_tails=frozenset(noun[-_TAIL:] for noun in nouns),
@@ -156,5 +160,5 @@ def compile_levels(
         ),
         ordinals=ordinals,
         bones=bones,
-        gates=_gates(letters, bones, lists),
+        gates=_gates(letters, ordinals, bones, lists),
     )

@@ -209,6 +209,8 @@ class SurgeryKnowledge:
     pcs_values: Mapping[tuple[str, str], str]
     classes: Mapping[str, SurgeryClass]
     types: tuple[TypeRow, ...]
+    types_of: Mapping[str, tuple[TypeRow, ...]]
+    """Class -> its rows of *types*, in file order."""
     sites: MeaningTable
     reasons: MeaningTable
     tumours: MeaningTable
@@ -363,6 +365,7 @@ def load_surgery(folder: Path, faults: list[Fault]) -> SurgeryKnowledge:
         pcs_values=dict(values),
         classes={one.id: one for one in class_rows},
         types=types,
+        types_of={name: tuple(row for row in types if row.surgery_class == name) for name in known},
         sites=_meanings(folder, "surgery_sites.csv", faults),
         reasons=_meanings(folder, "surgery_reasons.csv", faults),
         tumours=_meanings(folder, "surgery_tumours.csv", faults),

@@ -3,10 +3,10 @@ Holds what cards/words says; reads no file and judges no text."""
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
@@ -15,6 +15,7 @@ from cds_service.knowledge.level_words import LevelWords
 
 SHORTEST_FUZZY = 6  # letters; below that one edit turns too many words into others
 SHORTEST_FUZZY_OTHER = 7  # letters, for words that do not name an operation or a place of the spine by themselves
+LONGEST_END = 5  # letters by which a misspelt word is looked up before it is compared
 SHORTEST_SKELETON = 4  # letters of a whole word without its vowels
 SHORTEST_STEM_SKELETON = 5  # the same of a stem
 _FEWEST_PER_VOWEL = 4  # a word that lost its vowels has at least so many letters for each that is left
@@ -133,8 +134,11 @@ class Words:
     levels: LevelWords | None = None
     short_forms: Mapping[str, str] = field(default_factory=dict)
     short_form_pattern: re.Pattern[str] | None = None
+    short_form_words: frozenset[str] = frozenset()
+    """The short forms of one word (`zn`)."""
     short_form_starts: frozenset[str] = frozenset()
-    """The first word or sign of every short form: a text without any of them holds no short form."""
+    short_form_pairs: frozenset[tuple[str, str]] = frozenset()
+    """How all other short forms begin: their first word (`s`), and that with what follows it (`s`, `/`)."""
     glue: frozenset[str] = frozenset()
     tree: Node = field(default_factory=dict)
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -147,6 +151,14 @@ class Words:
     """How the words of *deletions* begin, and how they begin and end: a word like none of them is one edit from none."""
     skeletons: Mapping[str, str] = field(default_factory=dict)
     skeleton_lengths: tuple[int, ...] = ()
+
+    def may_hold_short_form(self, tokens: Sequence[str], seen: AbstractSet[str]) -> bool:
+        """False where no short form can stand in a text of these words and signs (*tokens* in order, *seen* as a set)."""
+        if not seen.isdisjoint(self.short_form_words):
+            return True
+        if seen.isdisjoint(self.short_form_starts):
+            return False
+        return not self.short_form_pairs.isdisjoint(zip(tokens, tokens[1:], strict=False))
 
     def keys_of(self, word: str) -> tuple[str, ...]:
         """Give the entries of the phrase tree that *word* (folded) may stand for, surest first; () for a stranger."""
@@ -163,18 +175,22 @@ class Words:
             for size in self.suffix_lengths:
                 if size < length and word[-size:] in self.suffixes:
                     return ("*" + word[-size:],)
-        if length >= SHORTEST_FUZZY and (word[:3] in self.openings or word[0] + word[-3:] in self.endings):
-            near = self._one_edit_away(word)
-            if near:
-                return near
+        if length >= SHORTEST_FUZZY:
+            size = min(length // 2, LONGEST_END)
+            if word[:size] in self.openings or word[0] + word[-size:] in self.endings:
+                near = self._one_edit_away(word)
+                if near:
+                    return near
         return self._without_vowels(word)
 
     def _one_edit_away(self, word: str) -> tuple[str, ...]:
         found: dict[str, None] = {}
-        for cut in itertools.chain((word,), deletions_of(word)):
-            for known in self.deletions.get(cut, ()):
-                if known[0] == word[0] and is_one_edit(word, known):
-                    found[known] = None
+        deletions = self.deletions
+        for cut in (word, *deletions_of(word)):
+            if cut in deletions:
+                for known in deletions[cut]:
+                    if known[0] == word[0] and is_one_edit(word, known):
+                        found[known] = None
         return tuple(found)
 
     def _without_vowels(self, word: str) -> tuple[str, ...]:
@@ -211,13 +227,14 @@ def keys_of_known(vocabulary: frozenset[str], ordinary: frozenset[str], stems: S
 def begin_alike(words: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Give what a word that is one edit from any of *words*, with the same first letter, must look like.
 
-    One edit leaves the first three letters or the last three as they were (all words have six and more): the opening, or
-    the first letter with the ending, is one of these. Only a swap in the middle of six letters touches both.
+    One edit leaves one half of the word as it was, so the opening of half its length, or the first letter with such an
+    ending, is one of these (both no longer than *LONGEST_END*). Only a swap in the very middle touches both halves.
     """
     openings, endings = set(), set()
     for word in words:
-        openings |= {word[:3], word[:2] + word[3:4]}
-        endings.add(word[0] + word[-3:])
+        for size in range(SHORTEST_FUZZY // 2, LONGEST_END + 1):
+            openings |= {word[:size], word[: size - 1] + word[size : size + 1]}
+            endings.add(word[0] + word[-size:])
     return frozenset(openings), frozenset(endings)
 
 
@@ -257,5 +274,5 @@ def is_one_edit(one: str, other: str) -> bool:
     )
 
 
-def deletions_of(word: str) -> Iterable[str]:
-    return (word[:place] + word[place + 1 :] for place in range(len(word)))
+def deletions_of(word: str) -> list[str]:
+    return [word[:place] + word[place + 1 :] for place in range(len(word))]

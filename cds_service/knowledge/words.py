@@ -312,6 +312,7 @@ class _Builder:
                 bones[skeleton(stem)] = stem + "*"
         short = sorted(self._short_forms, key=len, reverse=True)
         pattern = "|".join(re.escape(form) for form in short)
+        cut = [_WORD.findall(form) for form in short]
         return Words(
             signs=self._signs,
             combinations=combinations,
@@ -319,7 +320,9 @@ class _Builder:
             levels=levels,
             short_forms=self._short_forms,
             short_form_pattern=re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])") if short else None,
-            short_form_starts=frozenset(_WORD.findall(form)[0] for form in short),
+            short_form_words=frozenset(pieces[0] for pieces in cut if len(pieces) == 1),
+            short_form_starts=frozenset(pieces[0] for pieces in cut if len(pieces) > 1),
+            short_form_pairs=frozenset((pieces[0], pieces[1]) for pieces in cut if len(pieces) > 1),
             glue=frozenset(self._glue),
             tree=self._tree,
             known=keys_of_known(plain, frozenset(self._ordinary), stems),

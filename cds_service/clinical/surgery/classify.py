@@ -29,27 +29,36 @@ def read_procedure(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading
     Codes are read first; titles, sites, notes, reasons and devices refine them. A title alone is a guess for display.
     Source: dossier section 0 items 1 and 2, 1.3 ("text result is display-only"), DQ05.
     """
+    return read_and_conclude(procedure, knowledge)[0]
+
+
+def read_and_conclude(procedure: Procedure, knowledge: SurgeryKnowledge) -> tuple[Reading, Conclusion | None]:
+    """Do as `read_procedure` does, and give beside it what was concluded from the reading's facts; None without a code."""
     coded, unsure = _facts_of_codes(procedure, knowledge)
     status = _STATUS_SAYS.get(procedure.status or "")
-    if not unsure and coded and all(fact.operation == NO for fact in coded):
-        return _no_operation(procedure, coded, status or Assertion.PERFORMED)
+    if coded and not unsure and all([fact.operation == NO for fact in coded]):
+        return _no_operation(procedure, coded, status or Assertion.PERFORMED), None
     titles = read_titles(procedure.code.words, knowledge.words)
-    if unsure and not titles or speaks_of_spine(titles):
+    if unsure and (not titles or speaks_of_spine(titles)):
         coded += unsure
     assertion = status or _assertion(titles)
     operating = [fact for fact in coded if fact.operation in (YES, UNLISTED)]
-    if not operating or all(fact.operation == UNLISTED for fact in operating) and _best(titles) is not None:
-        return _read_words(procedure, titles, coded, assertion, knowledge)
-    others = [fact for fact in coded if fact.operation == COMPANION]
-    others += [fact for fact in map(title_fact, titles) if fact is not None]
-    others += [*around(procedure, knowledge.words), *_around_codes(procedure, knowledge)]
-    facts = (*operating, *others)
+    if not operating or all([fact.operation == UNLISTED for fact in operating]) and _best(titles) is not None:
+        return _read_words(procedure, titles, coded, assertion, knowledge), None
+    spoken = [fact for fact in map(title_fact, titles) if fact is not None]
+    facts = (
+        *operating,
+        *[fact for fact in coded if fact.operation == COMPANION],
+        *spoken,
+        *around(procedure, knowledge.words),
+        *_around_codes(procedure, knowledge),
+    )
     conclusion = conclude(facts, knowledge)
     against = [_no_spine(fact) for fact in coded if fact.operation == NO and not _goes_beside(fact, knowledge)]
     if status is None and assertion in (Assertion.PLANNED, Assertion.NEGATED):
         against.append(f"the status says {procedure.status}, the title says {assertion.value}")
     side = next((one.side for one in titles if one.side), None)
-    return _reading(procedure, facts, against, conclusion, assertion, side)
+    return _reading(procedure, facts, against, conclusion, assertion, side), conclusion
 
 
 def _no_spine(fact: SurgicalFact) -> str:
@@ -79,14 +88,18 @@ def _facts_of_codes(procedure: Procedure, knowledge: SurgeryKnowledge) -> tuple[
 
 def _assertion(titles: list[TextReading]) -> Assertion:
     """Codes and status apart, a title may say that it was planned, long ago, or not done."""
-    spoken = [one.assertion for one in titles if one.is_spine_surgery or one.of_family]
-    return spoken[0] if spoken else Assertion.PERFORMED
+    for one in titles:
+        if one.is_spine_surgery or one.of_family:
+            return one.assertion
+    return Assertion.PERFORMED
 
 
 def _best(titles: list[TextReading]) -> TextReading | None:
     """Give the title that names the operation best: one with a type before one without."""
     ours = [one for one in titles if one.is_spine_surgery]
-    return next((one for one in ours if one.surgery_type), ours[0] if ours else None)
+    if not ours:
+        return None
+    return next((one for one in ours if one.surgery_type), ours[0])
 
 
 def _read_words(
@@ -97,15 +110,13 @@ def _read_words(
     knowledge: SurgeryKnowledge,
 ) -> Reading:
     """Read a Procedure that no code explains: the words give a guess, the coded type stays unknown (DQ05)."""
-    detail = "text" if procedure.code.text else "display"
-    if not procedure.code.words and not procedure.code.keys:
+    if not titles and not procedure.code.keys:
         titles = read_titles(procedure.notes, knowledge.words)
         titles = [one for one in titles if one.assertion is Assertion.PERFORMED]
     best = _best(titles)
     if best is None or _is_elsewhere(procedure, knowledge):
         return _no_operation(procedure, coded, assertion)
-    if not read_titles([procedure.code.text or ""], knowledge.words)[0].is_spine_surgery:
-        detail = "display" if procedure.code.words else "text"
+    by_text = titles[0].is_spine_surgery if procedure.code.text else not procedure.code.words
     spoken = [fact for fact in map(title_fact, titles) if fact is not None]
     aside = [*spoken, *around(procedure, knowledge.words), *_around_codes(procedure, knowledge)]
     aside += [fact for fact in coded if fact.operation == COMPANION]
@@ -134,7 +145,7 @@ def _read_words(
         revision=True if any(fact.revision for fact in aside) else best.revision,
         assertion=assertion,
         basis=Basis.TEXT,
-        basis_detail=detail,
+        basis_detail="text" if by_text else "display",
         because=(
             *(f"words: {phrases(one)}" for one in titles if one.phrases),
             "no code tells: a guess for display only",
@@ -229,8 +240,11 @@ def _place(origin: str, key: CodeKey, term: str, region: str, names: tuple[str, 
     )  # fmt: skip
 
 
+_NOTHING_NAMED = ("no code and no text that names a spine operation",)
+
+
 def _no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: Assertion) -> Reading:
-    because = tuple(_sentence(fact) for fact in coded) or ("no code and no text that names a spine operation",)
+    because = tuple([_sentence(fact) for fact in coded]) or _NOTHING_NAMED
     return Reading(
         procedure=procedure.reference,
         is_spine_surgery=False,
@@ -248,8 +262,7 @@ def _no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: As
         basis=Basis.CODED if coded else Basis.TEXT,
         basis_detail="code" if coded else "text",
         because=because,
-        evidence=_evidence(procedure),
-        facts=tuple(fact for fact in coded if fact.operation == COMPANION),
+        facts=tuple([fact for fact in coded if fact.operation == COMPANION]),
     )
 
 
@@ -285,8 +298,8 @@ def _reading(
         assertion=assertion,
         basis=basis,
         basis_detail="code",
-        because=(*(_sentence(fact) for fact in facts), *found.because, f"together: {surgery_type}"),
-        alternatives=tuple(dict.fromkeys(one for one in alternatives if one != surgery_type)),
+        because=(*map(_sentence, facts), *found.because, f"together: {surgery_type}"),
+        alternatives=tuple(dict.fromkeys([one for one in alternatives if one != surgery_type])),
         conflicts=tuple(conflicts),
         evidence=_evidence(procedure),
         side=side,
@@ -312,14 +325,16 @@ def _evidence(procedure: Procedure) -> tuple[Evidence, ...]:
     when = procedure.performed.as_recorded if procedure.performed else None
     codings = procedure.code.codings or (Coding(None, None, procedure.code.text),)
     return tuple(
-        Evidence(
-            reference=procedure.reference,
-            what=coding.display or procedure.code.text or "procedure",
-            code=coding.code,
-            system=coding.system,
-            date=when,
-        )
-        for coding in codings
+        [
+            Evidence(
+                reference=procedure.reference,
+                what=coding.display or procedure.code.text or "procedure",
+                code=coding.code,
+                system=coding.system,
+                date=when,
+            )
+            for coding in codings
+        ]
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 
 from cds_service.clinical.operation import (
     Assertion,
@@ -19,7 +20,7 @@ from cds_service.clinical.operation import (
     SetAside,
     Surgical,
 )  # fmt: skip
-from cds_service.clinical.surgery.classify import read_procedure
+from cds_service.clinical.surgery.classify import read_and_conclude
 from cds_service.clinical.surgery.merge import (
     UNKNOWN_SPINE,
     Conclusion,
@@ -49,6 +50,8 @@ class _Done:
     reading: Reading
     day: date | None
     is_partial: bool
+    found: Conclusion | None
+    """What was concluded from the reading's facts; None where words alone tell."""
 
 
 @dataclass(slots=True)
@@ -67,10 +70,7 @@ class _Session:
     revision: bool | None = None
     blocks_only: bool = False
     extra_evidence: tuple[Evidence, ...] = ()
-
-    @property
-    def is_text_only(self) -> bool:
-        return all(part.reading.basis is Basis.TEXT for part in self.parts)
+    is_text_only: bool = False
 
     @property
     def surgery_class(self) -> str:
@@ -91,27 +91,28 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     planned: list[SetAside] = []
     ignored: list[SetAside] = []
     companions: list[tuple[Procedure, tuple[SurgicalFact, ...]]] = []
-    procedures = sorted(
-        record.procedures or (), key=lambda one: one.reference
-    )  # the answer hangs on no order of sending
+    # the answer hangs on no order of sending
+    procedures = sorted(record.procedures or (), key=attrgetter("reference"))
     for procedure in procedures:
-        reading = read_procedure(procedure, knowledge.surgery)
+        reading, found = read_and_conclude(procedure, knowledge.surgery)
         aside = _set_aside(procedure, reading, on)
         if aside is not None:
             (planned if aside.rule == "DQ01" else ignored).append(aside)
-            if aside.rule == "DQ03" and reading.facts:
+            if reading.facts and aside.rule == "DQ03":
                 companions.append((procedure, reading.facts))
             continue
-        done.append(_placed(procedure, reading, on))
-    sessions = _sessions(done, companions, procedures, knowledge)
-    sessions = _join_repeats(sessions, knowledge)
+        done.append(_placed(procedure, reading, found, on))
+    sessions = _sessions(done, companions, procedures, knowledge) if done else []
+    if len(sessions) > 1:
+        sessions = _join_repeats(sessions, knowledge)
     for session in sessions:
         _choose_type(session, record, knowledge, on)
-    sessions = _let_the_latest_speak(sessions, knowledge)
+    if len(sessions) > 1:
+        sessions = _let_the_latest_speak(sessions, knowledge)
     only_old = _set_old_apart(sessions, knowledge, on)
     sessions.sort(key=lambda one: (one.day is None, one.day or on))
     return Surgical(
-        operations=tuple(_operation(session, on) for session in sessions),
+        operations=tuple([_operation(session, on) for session in sessions]),
         planned=tuple(planned),
         ignored=tuple(ignored),
         data_quality=tuple(_doubts(sessions, planned, only_old, knowledge, on)),
@@ -140,12 +141,11 @@ def _set_aside(procedure: Procedure, reading: Reading, on: date) -> SetAside | N
     return None
 
 
-def _placed(procedure: Procedure, reading: Reading, on: date) -> _Done:
+def _placed(procedure: Procedure, reading: Reading, found: Conclusion | None, on: date) -> _Done:
     when = procedure.performed
     if procedure.status == "in-progress":
-        return _Done(procedure, reading, on, False)
-    day = _latest_day(when, on)
-    return _Done(procedure, reading, day, when is not None and when.is_partial)
+        return _Done(procedure, reading, on, False, found)
+    return _Done(procedure, reading, _latest_day(when, on), when is not None and when.is_partial, found)
 
 
 def _latest_day(when: When | None, on: date) -> date | None:
@@ -170,7 +170,7 @@ def _sessions(
     for procedure, _ in companions:
         for tie in _ties(procedure, procedure.performed.latest if procedure.performed else None):
             groups.bind(procedure.reference, tie)
-    found: dict[str, list[_Done]] = {}
+    found: dict[_Name, list[_Done]] = {}
     for one in done:
         found.setdefault(groups.root(one.procedure.reference), []).append(one)
     sessions: list[_Session] = []
@@ -180,32 +180,39 @@ def _sessions(
     return sessions
 
 
+_Name = str | tuple[str, str | date]
+"""What belongs together has a name: the reference of a Procedure, or what binds (its day, its encounter)."""
+
+
 class _Groups:
-    """Which references belong together (union of pairs)."""
+    """Which names belong together (union of pairs)."""
 
     def __init__(self) -> None:
-        self._parents: dict[str, str] = {}
+        self._parents: dict[_Name, _Name] = {}
 
-    def root(self, name: str) -> str:
-        while self._parents.get(name, name) != name:
-            name = self._parents[name]
+    def root(self, name: _Name) -> _Name:
+        while (parent := self._parents.get(name, name)) != name:
+            name = parent
         return name
 
-    def bind(self, one: str, other: str) -> None:
+    def bind(self, one: _Name, other: _Name) -> None:
         self._parents[self.root(one)] = self.root(other)
 
 
-def _ties(procedure: Procedure, day: date | None) -> list[str]:
-    """Same day, same month where the day was not recorded, and same encounter bind; each as a name that no reference
-    can have."""
-    ties = [f"day {day}"] if day is not None else []
+def _ties(procedure: Procedure, day: date | None) -> list[_Name]:
+    """Same day, same month where the day was not recorded, and same encounter bind."""
+    ties: list[_Name] = [("day", day)] if day is not None else []
     if procedure.performed is not None and procedure.performed.precision is Precision.MONTH:
-        ties.append(f"month {procedure.performed.as_recorded}")
-    return [*ties, f"encounter {procedure.encounter}"] if procedure.encounter else ties
+        ties.append(("month", procedure.performed.as_recorded))
+    if procedure.encounter:
+        ties.append(("encounter", procedure.encounter))
+    return ties
 
 
 def _by_region(parts: list[_Done], knowledge: Knowledge) -> list[list[_Done]]:
     """Part what was done in one session at places far from each other; what names no place goes with the chief one."""
+    if len(parts) == 1:
+        return [parts]
     clusters: list[list[_Done]] = []
     for one in sorted((part for part in parts if part.reading.region), key=lambda part: part.procedure.reference):
         near = [cluster for cluster in clusters if any(_belong(one, other, knowledge) for other in cluster)]
@@ -236,12 +243,19 @@ def _rank(part: _Done, knowledge: Knowledge) -> int:
 def _session(parts: list[_Done], companions: list[SurgicalFact], knowledge: Knowledge) -> _Session:
     days = [part.day for part in parts if part.day is not None]
     exact = [part.day for part in parts if part.day is not None and not part.is_partial]
-    facts = [*_facts_once([part.reading.facts for part in parts]), *companions]
-    return _Session(parts, companions, conclude(facts, knowledge.surgery), max(exact or days, default=None))
+    found = parts[0].found if len(parts) == 1 and not companions else None
+    if found is None or len(set(parts[0].reading.facts)) < len(parts[0].reading.facts):
+        found = conclude([*_facts_once([part.reading.facts for part in parts]), *companions], knowledge.surgery)
+    session = _Session(parts, companions, found, max(exact or days, default=None))
+    session.is_text_only = all([part.reading.basis is Basis.TEXT for part in parts])
+    return session
 
 
 def _facts_once(readings: Sequence[tuple[SurgicalFact, ...]]) -> list[SurgicalFact]:
     """Give every fact once though several systems sent it; an add-on code sent twice may be two levels: a minimum."""
+    told = [fact for facts in readings for fact in facts]
+    if len(set(told)) == len(told):
+        return told
     kept: list[SurgicalFact] = []
     for facts in readings:
         for fact in dict.fromkeys(facts):
@@ -452,9 +466,11 @@ def _is_repeat(earlier: _Session, later: _Session) -> bool:
 
 def _set_old_apart(sessions: list[_Session], knowledge: Knowledge, on: date) -> bool:
     """Leave of old operations beside a recent one only what they forbid for good; tell whether all are old (DQ08)."""
+    if not sessions:
+        return False
     limit_days = knowledge.settings["old_operation_weeks"] * 7
     old = [one for one in sessions if one.day is not None and (on - one.day).days > limit_days]
-    if sessions and len(old) == len(sessions):
+    if len(old) == len(sessions):
         return True
     for one in old:
         one.blocks_only = True
@@ -467,20 +483,20 @@ def _set_old_apart(sessions: list[_Session], knowledge: Knowledge, on: date) -> 
 def _operation(session: _Session, on: date) -> Operation:
     found, day = session.found, session.day
     recorded = [part.procedure.performed for part in session.parts if part.procedure.performed is not None]
-    texts = list(dict.fromkeys(when.as_recorded for when in recorded))
     readings = [part.reading for part in session.parts]
     chief = readings[0]
     after = (on - day).days if day is not None else None
+    week = None if after is None else after // 7
     count = found.count
     text_only = session.is_text_only
     return Operation(
         surgery_type=session.surgery_type,
         date=day,
-        date_as_recorded=", ".join(texts) or None,
-        date_is_partial=bool(session.parts) and all(part.is_partial for part in session.parts),
+        date_as_recorded=", ".join(dict.fromkeys([when.as_recorded for when in recorded])) or None,
+        date_is_partial=all([part.is_partial for part in session.parts]),
         post_op_day=after,
-        completed_week=None if after is None else after // 7,
-        effective_week=None if after is None else after // 7,
+        completed_week=week,
+        effective_week=week,
         shift_weeks=0,
         phase=None,
         region=found.region if not text_only else chief.region,
@@ -494,23 +510,25 @@ def _operation(session: _Session, on: date) -> Operation:
         revision=session.revision,
         staged=session.staged,
         basis=_basis(session),
-        because=tuple(
-            dict.fromkeys([*(why for one in readings for why in one.because), *found.because, *session.notes])
-        ),
+        because=_each_once(*[one.because for one in readings], found.because, session.notes),
         evidence=(*_evidence(session), *session.extra_evidence),
-        procedures=tuple(dict.fromkeys(part.procedure.reference for part in session.parts)),
-        alternatives=tuple(
-            dict.fromkeys((*found.alternatives, *(one for part in readings for one in part.alternatives)))
-        ),
-        conflicts=tuple(dict.fromkeys((*found.conflicts, *(one for part in readings for one in part.conflicts)))),
+        procedures=tuple(dict.fromkeys([part.procedure.reference for part in session.parts])),
+        alternatives=_each_once(found.alternatives, *[one.alternatives for one in readings]),
+        conflicts=_each_once(found.conflicts, *[one.conflicts for one in readings]),
         text_type=session.text_type,
         permanent_blocks_only=session.blocks_only,
         also_types=session.also,
     )
 
 
+def _each_once(*groups: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([one for group in groups for one in group]))
+
+
 def _evidence(session: _Session) -> tuple[Evidence, ...]:
-    return tuple(dict.fromkeys(one for part in session.parts for one in part.reading.evidence))
+    if len(session.parts) == 1 and len(session.parts[0].reading.evidence) == 1:
+        return session.parts[0].reading.evidence
+    return tuple(dict.fromkeys([one for part in session.parts for one in part.reading.evidence]))
 
 
 def _basis(session: _Session) -> Basis:

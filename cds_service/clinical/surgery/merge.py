@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cds_service.knowledge.surgery import LevelCount, SurgeryKnowledge, SurgicalFact, TypeRow
 
@@ -22,14 +23,15 @@ _UNIONS = {span: region for region, span in _SPANS.items()} | {
     (0, 2): "cervicothoracic", (0, 3): "cervicothoracic", (1, 3): "thoracolumbar",
 }  # fmt: skip
 _VAGUE = ("other", "adjunct")
+_OPENING_UP = ("decompression", "discectomy")
+"""Classes that words or screws beside them may turn into another one."""
 _TITLES = ("site", "text")
 _PLACE_ORIGINS = ("code", *_TITLES, "note", "reason")
 """Who may tell the region where no operation code does, surest first; only site and title can contradict a code."""
 _ORIGIN_WORDS = {"code": "site code", "text": "title"}
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(NamedTuple):
     """What all facts together say. *also* are types whose limits hold too; *conflicts* are told, the stricter won."""
 
     surgery_type: str
@@ -87,24 +89,26 @@ def conclude(facts: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> Conc
     contradict a code the stricter holds and the conflict is told.  Source: dossier sections 0, 1.1 to 1.3 and 9 row 12.
     """
     notes = _Notes()
-    coded = [fact for fact in facts if fact.origin == "code" and fact.is_operation]
-    others = [fact for fact in facts if fact not in coded]
+    coded: list[SurgicalFact] = []
+    others: list[SurgicalFact] = []
+    for fact in facts:
+        (coded if fact.origin == "code" and fact.is_operation else others).append(fact)
     speaking = coded or [fact for fact in others if fact.surgery_class]
     fusion = _fusion(speaking, others, notes)
     top = _top_class(speaking, fusion, others, knowledge, notes)
     region = _region(speaking, others, top, notes)
     approach = _approach(speaking, others, top)
-    names = _names((*speaking, *others))
+    names = _names(facts)
     count = _count(speaking, others, names, notes)
     revision = _revision(speaking, others, notes)
-    instrumented = _any_true([fact.instrumented for fact in (*speaking, *others)])
+    instrumented = _any_true([fact.instrumented for fact in facts])
     surgery_type, also, alternatives = _types(speaking, top, region, approach, count, knowledge, notes)
     if notes.place_in_doubt:
         surgery_type, also, alternatives, region = UNKNOWN_SPINE, (), _types_of_each(speaking, knowledge), None
     return Conclusion(
         surgery_type=surgery_type,
         also=also,
-        alternatives=tuple(one for one in alternatives if one != surgery_type),
+        alternatives=tuple([one for one in alternatives if one != surgery_type]),
         surgery_class=top,
         region=region,
         names=names,
@@ -151,18 +155,25 @@ def _types_of_each(speaking: Sequence[SurgicalFact], knowledge: SurgeryKnowledge
 
 def _technique(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact]) -> str | None:
     """Give the technique; where a code says only "PLIF/TLIF", the words may say which."""
-    coded = next((fact.technique for fact in speaking if fact.technique), None)
-    spoken = next((fact.technique for fact in others if fact.technique), None)
+    coded, spoken = _first_technique(speaking), _first_technique(others)
     return spoken if coded is None or (spoken is not None and spoken in coded.split("/")) else coded
+
+
+def _first_technique(facts: Sequence[SurgicalFact]) -> str | None:
+    for fact in facts:
+        if fact.technique:
+            return fact.technique
+    return None
 
 
 def _class(fact: SurgicalFact) -> str:
     return fact.surgery_class or "other"
 
 
-def _any_true(values: Iterable[bool | None]) -> bool | None:
-    known = [value for value in values if value is not None]
-    return any(known) if known else None
+def _any_true(values: Sequence[bool | None]) -> bool | None:
+    if True in values:
+        return True
+    return False if False in values else None
 
 
 def _fusion(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], notes: _Notes) -> bool | None:
@@ -186,17 +197,19 @@ def _top_class(
     knowledge: SurgeryKnowledge,
     notes: _Notes,
 ) -> str:
-    classes = {_class(fact) for fact in speaking} or {"other"}
-    top = min(classes, key=lambda name: knowledge.classes[name].rank)
-    texts = {fact.surgery_class for fact in others if fact.origin == "text"}
-    if fusion and knowledge.classes[top].rank > knowledge.classes["fusion"].rank:
-        if top != "other" or any(fact.fusion for fact in speaking):
+    ranks = knowledge.classes
+    classes = {fact.surgery_class or "other" for fact in speaking} or {"other"}
+    top = next(iter(classes)) if len(classes) == 1 else min(classes, key=lambda name: ranks[name].rank)
+    if fusion and ranks[top].rank > ranks["fusion"].rank:
+        if top != "other" or any([fact.fusion for fact in speaking]):
             return "fusion"
+    if top not in _OPENING_UP:
+        return top
+    texts = [fact.surgery_class for fact in others if fact.origin == "text"]
     if top == "decompression" and "laminoplasty" in texts:
         notes.because.append("the text names a laminoplasty, which has no code of its own")
         return "laminoplasty"
-    fixed = any(fact.instrumented and _class(fact) in _VAGUE for fact in speaking)
-    if fixed and top in ("decompression", "discectomy"):
+    if any(fact.instrumented and _class(fact) in _VAGUE for fact in speaking):
         notes.because.append("fixation beside a decompression and no word on fusion: read as stabilisation")
         return "dynamic"
     return top
@@ -205,16 +218,17 @@ def _top_class(
 def _region(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], top: str, notes: _Notes) -> str | None:
     chief = [fact.region for fact in speaking if _class(fact) == top or (top == "fusion" and fact.fusion)]
     told = [region for region in chief if region] or [fact.region for fact in speaking if fact.region]
-    far = _far_apart(told)
+    far = _far_apart(told) if len(told) > 1 else None
     if far:
         notes.place_in_doubt = True
         notes.conflicts.append(f"the codes name different regions ({far[0]} and {far[1]}): read as not known")
-    for origin in _PLACE_ORIGINS:
-        spoken = [fact.region for fact in others if fact.origin == origin and fact.region]
+    placed = [fact for fact in others if fact.region]
+    for origin in _PLACE_ORIGINS if placed else ():
+        spoken = [fact.region for fact in placed if fact.origin == origin]
         if spoken and not told:
             notes.because.append(f"region {union_of(spoken)} from the {_ORIGIN_WORDS.get(origin, origin)}")
             return union_of(spoken)
-        if origin in _TITLES and spoken and not any(regions_touch(one, other) for one in told for other in spoken):
+        if spoken and origin in _TITLES and not any(regions_touch(one, other) for one in told for other in spoken):
             notes.place_in_doubt = True
             notes.conflicts.append(
                 f"code and {origin} name different regions ({told[0]} and {spoken[0]}): read as not known"
@@ -231,17 +245,21 @@ def _far_apart(regions: Sequence[str | None]) -> tuple[str, str] | None:
 
 
 def _approach(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], top: str) -> str | None:
-    chief = {fact.approach for fact in speaking if _class(fact) == top} - {None}
-    told = chief or {fact.approach for fact in speaking} - {None}
-    if told <= {"percutaneous", "endoscopic"}:  # how the skin was passed, not from which side: words may tell more
-        told = {fact.approach for fact in others} - {None} or told
-    if {"anterior", "posterior"} <= told:
-        return "combined"
-    return min((one for one in told if one), default=None)
+    told = {fact.approach for fact in speaking if _class(fact) == top and fact.approach}
+    told = told or {fact.approach for fact in speaking if fact.approach}
+    if told <= _THROUGH_THE_SKIN:  # how the skin was passed, not from which side: words may tell more
+        told = {fact.approach for fact in others if fact.approach} or told
+    if len(told) < 2:
+        return next(iter(told), None)
+    return "combined" if {"anterior", "posterior"} <= told else min(filter(None, told))
+
+
+_THROUGH_THE_SKIN = frozenset(("percutaneous", "endoscopic"))
 
 
 def _names(facts: Iterable[SurgicalFact]) -> tuple[str, ...]:
-    return tuple(sorted({name for fact in facts for name in fact.names}, key=_height))
+    names = {name for fact in facts for name in fact.names}
+    return tuple(names) if len(names) < 2 else tuple(sorted(names, key=_height))
 
 
 def _height(name: str) -> tuple[int, int, str]:
@@ -259,27 +277,37 @@ def _count(
         if fact.count is not None:
             place = _class(fact) if fact.system == "icd10pcs" else fact.family or ""
             groups.setdefault((fact.system, place), []).append(fact)
-    coded = [_sum(group) for group in groups.values() if any(_class(fact) != "adjunct" for fact in group)]
-    spans = [_sum(group) for group in groups.values() if all(_class(fact) == "adjunct" for fact in group)]
+    coded: list[LevelCount] = []
+    spans: list[LevelCount] = []
+    for group in groups.values():
+        adjuncts = [fact.surgery_class == "adjunct" for fact in group]
+        if not all(adjuncts):
+            coded.append(_sum(group))
+        else:
+            spans.append(_sum(group))
     spoken = [fact.count for fact in others if fact.count is not None]
-    if names and (any(fact.names for fact in others) or not coded):
-        spoken.append(LevelCount(len(names), len(names) if any(fact.names for fact in others) else None))
+    if names:
+        by_words = any([fact.names for fact in others])
+        if by_words or not coded:
+            spoken.append(LevelCount(len(names), len(names) if by_words else None))
     if not coded and not spoken:
         coded = spans
     if not coded and not spoken:
         return None
     # Rods and screws may span more than what is fused: they raise the least number, but leave no doubt above it.
-    least = max(count.least for count in (*coded, *spoken, *spans))
+    least = max([count.least for count in (*coded, *spoken, *spans)])
     exact = [count.most for count in spoken if count.most is not None]
-    if exact and any(count.least > max(exact) for count in coded):
+    if exact and any([count.least > max(exact) for count in coded]):
         notes.conflicts.append(f"the codes count {least} levels, the words {max(exact)}: the larger number holds")
         return LevelCount(least, least)
     bounds = exact or [count.most for count in coded]
-    return LevelCount(least, None if not bounds or None in bounds else max(least, *(one for one in bounds if one)))
+    return LevelCount(least, None if not bounds or None in bounds else max(least, *[one for one in bounds if one]))
 
 
 def _sum(group: Sequence[SurgicalFact]) -> LevelCount:
     """Add the levels of a base code and its add-on codes; the same body part named twice is one."""
+    if len(group) == 1 and group[0].count is not None:
+        return group[0].count
     parts: dict[str, LevelCount] = {}
     for number, fact in enumerate(group):
         assert fact.count is not None
@@ -302,38 +330,38 @@ def _counting_place(fact: SurgicalFact, number: int) -> str:
 
 
 def _revision(speaking: Sequence[SurgicalFact], others: Sequence[SurgicalFact], notes: _Notes) -> bool | None:
-    coded = [fact.revision for fact in speaking if fact.revision is not None]
+    coded = _any_true([fact.revision for fact in speaking])
     spoken = [fact for fact in others if fact.revision]
-    if spoken and coded and not any(coded):
+    if spoken and coded is False:
         notes.conflicts.append(f"the code says primary, the text says revision ({spoken[0].say}): read as a revision")
-    if not spoken and not any(coded) and {"removal", "fusion"} <= {_class(fact) for fact in speaking}:
-        notes.because.append("hardware was taken out and a fusion done in the same session: read as a revision")
-        return True
-    if spoken or any(coded):
-        return True
-    return False if coded else None
+    if not spoken and not coded and len(speaking) > 1:
+        if {"removal", "fusion"} <= {fact.surgery_class for fact in speaking}:
+            notes.because.append("hardware was taken out and a fusion done in the same session: read as a revision")
+            return True
+    return True if spoken or coded else coded
 
 
 def _type_row(
     surgery_class: str, region: str | None, approach: str | None, count: LevelCount | None, knowledge: SurgeryKnowledge
 ) -> TypeRow:
     least = count.least if count else 0
-    return next(
-        row
-        for row in knowledge.types  # the loader has seen to it that every class has a row for any region
-        if row.surgery_class == surgery_class
-        and (row.region is None or row.region == region)
-        and (row.approach is None or row.approach == approach)
-        and (row.levels_at_least is None or least >= row.levels_at_least)
-    )
+    for row in knowledge.types_of[surgery_class]:
+        if (
+            (row.region is None or row.region == region)
+            and (row.approach is None or row.approach == approach)
+            and (row.levels_at_least is None or least >= row.levels_at_least)
+        ):
+            return row
+    raise AssertionError(surgery_class)  # the loader has seen to it that every class has a row for any region
 
 
 def _straddles(surgery_class: str, count: LevelCount | None, knowledge: SurgeryKnowledge) -> str | None:
     """Give the type of the many-level operation that the count does not rule out ("two to seven joints")."""
-    for row in knowledge.types:
-        if row.surgery_class == surgery_class and row.levels_at_least is not None and count is not None:
-            if count.least < row.levels_at_least <= (count.most or 0):
-                return row.surgery_type
+    if count is None or not count.most:
+        return None
+    for row in knowledge.types_of[surgery_class]:
+        if row.levels_at_least is not None and count.least < row.levels_at_least <= count.most:
+            return row.surgery_type
     return None
 
 
@@ -346,12 +374,20 @@ def _parts_apart(speaking: Sequence[SurgicalFact], top: str, knowledge: SurgeryK
 
 
 def _refined(coded: Sequence[SurgicalFact], others: Sequence[SurgicalFact]) -> bool:
-    return any(
-        (fact.region and not any(one.region for one in coded))
-        or fact.names
-        or fact.count
-        or (fact.approach and not any(one.approach for one in coded))
-        or (fact.revision and not any(one.revision for one in coded))
-        or (fact.instrumented and not any(one.instrumented for one in coded))
-        for fact in others
-    )
+    region = approach = revision = instrumented = False
+    for fact in coded:
+        region = region or bool(fact.region)
+        approach = approach or bool(fact.approach)
+        revision = revision or bool(fact.revision)
+        instrumented = instrumented or bool(fact.instrumented)
+    for fact in others:
+        if (
+            fact.names
+            or fact.count
+            or (fact.region and not region)
+            or (fact.approach and not approach)
+            or (fact.revision and not revision)
+            or (fact.instrumented and not instrumented)
+        ):
+            return True
+    return False

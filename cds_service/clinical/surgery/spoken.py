@@ -35,10 +35,13 @@ _REGION_WORDS = {"occipitocervical": "cervical"}
 
 def read_titles(texts: Iterable[str], words: Words) -> list[TextReading]:
     """Read the titles of a Procedure (code.text, displays), each wording once."""
-    seen: dict[str, str] = {}
-    for text in texts:
-        seen.setdefault(" ".join(text.lower().split()), text)
-    return [read_text(text, words) for text in seen.values()]
+    titles = list(texts)
+    if len(titles) > 1:
+        seen: dict[str, str] = {}
+        for text in titles:
+            seen.setdefault(" ".join(text.lower().split()), text)
+        titles = list(seen.values())
+    return [read_text(text, words) for text in titles]
 
 
 def title_fact(reading: TextReading) -> SurgicalFact | None:
@@ -51,6 +54,10 @@ def title_fact(reading: TextReading) -> SurgicalFact | None:
 
 def around(procedure: Procedure, words: Words) -> list[SurgicalFact]:
     """Give what body sites, notes, reasons and devices say, each with its origin."""
+    if not (
+        procedure.body_sites or procedure.notes or procedure.reasons or procedure.devices or procedure.device_actions
+    ):
+        return []
     facts = [_fact(read_text(text, words), "site") for text in _texts(procedure.body_sites)]
     facts += [_fact(reading, "note") for reading in _performed(procedure.notes, words)]
     for text in _texts(procedure.reasons):
@@ -62,7 +69,7 @@ def around(procedure: Procedure, words: Words) -> list[SurgicalFact]:
 
 def speaks_of_spine(readings: Sequence[TextReading]) -> bool:
     """Tell whether any title names a spine operation or at least a place of the spine."""
-    return any(one.is_spine_surgery or one.region or one.levels for one in readings)
+    return any([one.is_spine_surgery or one.region or one.levels for one in readings])
 
 
 def _performed(notes: Iterable[str], words: Words) -> list[TextReading]:
@@ -75,20 +82,20 @@ def _texts(concepts: Iterable[Concept]) -> list[str]:
 
 
 def _fact(reading: TextReading, origin: str, fusion: bool | None = None) -> SurgicalFact | None:
-    region = _REGION_WORDS.get(reading.region or "", reading.region)
+    region = _REGION_WORDS.get(reading.region, reading.region) if reading.region else None
     if origin == "reason":
         if region is None and not reading.revision:
             return None
         return _plain(reading, origin, region=region, revision=reading.revision)
     if origin == "device":
         return _plain(reading, origin, instrumented=True) if reading.instrumented else None
-    by_vertebra = set(reading.operations) == {"augmentation"}
-    names = tuple(name for name in reading.levels if by_vertebra or "-" in name)
+    levels = reading.levels
+    by_vertebra = reading.operations == ("augmentation",)
+    names = levels if by_vertebra else tuple([name for name in levels if "-" in name])
     count = None
-    if reading.level_count and (names or not (reading.levels or _only_of_rods(reading))):
+    if reading.level_count and (names or not (levels or _only_of_rods(reading))):
         count = LevelCount(reading.level_count, None if reading.level_count_is_minimum else reading.level_count)
-    named = [ours for theirs, ours in _CLASSES.items() if theirs in reading.operations]
-    chief = named[0] if named and origin == "text" else None
+    chief = _chief_class(reading.operations) if origin == "text" else None
     if not (region or names or count or chief or reading.revision or reading.instrumented or reading.approach):
         return None
     return _plain(
@@ -97,9 +104,15 @@ def _fact(reading: TextReading, origin: str, fusion: bool | None = None) -> Surg
     )  # fmt: skip
 
 
+def _chief_class(operations: tuple[str, ...]) -> str | None:
+    if len(operations) < 2:
+        return _CLASSES.get(operations[0]) if operations else None
+    return next((ours for theirs, ours in _CLASSES.items() if theirs in operations), None)
+
+
 def _only_of_rods(reading: TextReading) -> bool:
     """Rods and plates are counted in vertebrae they hold, not in levels operated on ("2 to 3 segments" for one level)."""
-    return set(reading.operations) == {"fixation"}
+    return reading.operations == ("fixation",)
 
 
 def _plain(
@@ -124,4 +137,4 @@ def _plain(
 
 def phrases(reading: TextReading) -> str:
     """Give the phrases and what they were taken for, as one piece of a sentence."""
-    return ", ".join(f"{words!r} read as {meaning}" for words, meaning in reading.phrases) or "nothing recognised"
+    return ", ".join([f"{words!r} read as {meaning}" for words, meaning in reading.phrases]) or "nothing recognised"

@@ -4,10 +4,9 @@ the words that led to it; never sure enough to act on alone."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from cds_service.clinical.operation import Assertion
-from cds_service.clinical.surgery.text_acts import Act, find_acts
+from cds_service.clinical.surgery.text_acts import Act, find_acts, shows_spine
 from cds_service.clinical.surgery.text_levels import (
     LevelMention,
     in_order,
@@ -16,55 +15,8 @@ from cds_service.clinical.surgery.text_levels import (
     vertebrae_between,
 )
 from cds_service.clinical.surgery.text_signs import LEVEL, Signs, find_signs
-from cds_service.clinical.surgery.text_types import Said, choose_type
-from cds_service.knowledge.vocabulary import Kind, Sign, Words
-
-
-class TextReading(NamedTuple):
-    """What one text says. What it does not say is None or empty, never guessed.
-
-    *is_spine_surgery*: True where the text names an operation on the spine (done, past, planned or denied: see
-    *assertion*); False where it names something else (an injection, a knee, a relative's operation); None where it
-    names no act at all. *operations* are the classes of the operations that the reading is about, *surgery_type* one
-    of the dossier's types or None where the text does not decide; *alternatives* are the types it leaves open.
-    *levels* are motion segments ("L4-L5") or single vertebrae ("L1"), cranial first. *found* is what was found in the
-    text, kept so that `phrases` are only made where somebody tells them.
-    """
-
-    is_spine_surgery: bool | None = None
-    assertion: Assertion = Assertion.PERFORMED
-    of_family: bool = False
-    operations: tuple[str, ...] = ()
-    surgery_type: str | None = None
-    alternatives: tuple[str, ...] = ()
-    region: str | None = None
-    levels: tuple[str, ...] = ()
-    level_count: int | None = None
-    level_count_is_minimum: bool = False
-    to_pelvis: bool = False
-    fusion: bool | None = None
-    instrumented: bool | None = None
-    approach: str | None = None
-    technique: str | None = None
-    minimally_invasive: bool | None = None
-    revision: bool | None = None
-    side: str | None = None
-    trial: bool | None = None
-    deformity: bool = False
-    paediatric: bool | None = None
-    tumour: bool = False
-    found: tuple[Signs, Sequence[Act]] | None = None
-
-    @property
-    def phrases(self) -> tuple[tuple[str, str], ...]:
-        """The words found, each with what it was taken for, in the order of the text."""
-        return _phrases(*self.found) if self.found is not None else ()
-
-    @property
-    def was_performed(self) -> bool:
-        """True for an operation on this patient's spine that the text says happened, now or in the past."""
-        return self.is_spine_surgery is True and self.assertion in (Assertion.PERFORMED, Assertion.HISTORY)
-
+from cds_service.clinical.surgery.text_types import TextReading
+from cds_service.knowledge.vocabulary import Kind, Needs, Sign, Words
 
 _NOTHING = TextReading()
 
@@ -76,46 +28,40 @@ def read_text(text: str, words: Words) -> TextReading:
     signs = find_signs(text, words)
     if signs is None:
         return _NOTHING
-    if not signs.levels and not signs.counts and _SAYING.isdisjoint(signs.by_kind):
-        # nothing but, say, an appendectomy, its side not told: no operation of ours, no place and no detail
-        return TextReading(is_spine_surgery=_is_spine_surgery(signs, (), ()), found=(signs, ()))
+    if _is_of_no_concern(signs, words):
+        is_act = Kind.OPERATION in signs.by_kind or Kind.GENERIC in signs.by_kind
+        return TextReading(
+            is_spine_surgery=False if is_act else _is_spine_surgery(signs, (), ()),
+            side=_side(signs) if Kind.SIDE in signs.by_kind else None,
+            found=(signs, ()),
+        )
     acts = find_acts(signs, words)
     ours = [act for act in acts if act.is_spinal and not act.of_family and not act.is_context]
     chosen = _most_certain(ours) if ours else ours
-    said = _gather(signs, chosen, acts)
-    surgery_type, alternatives = choose_type(said) if chosen else (None, ())
-    return TextReading(
-        is_spine_surgery=_is_spine_surgery(signs, acts, chosen),
-        assertion=_assertion(acts, chosen),
-        of_family=not ours and any(act.of_family for act in acts),
-        operations=said.operations,
-        surgery_type=surgery_type,
-        alternatives=alternatives,
-        region=said.region,
-        levels=said.levels,
-        level_count=said.level_count,
-        level_count_is_minimum=said.level_count_is_minimum,
-        to_pelvis=said.to_pelvis,
-        fusion=said.fusion,
-        instrumented=said.instrumented,
-        approach=said.approach,
-        technique=said.technique,
-        minimally_invasive=said.minimally_invasive,
-        revision=said.revision,
-        side=said.side,
-        trial=said.trial,
-        deformity=said.deformity,
-        paediatric=said.paediatric,
-        tumour=said.tumour,
-        found=(signs, acts),
-    )
+    return _gather(signs, chosen, acts, not ours and any([act.of_family for act in acts]))
 
 
-_SAYING = frozenset(
-    (Kind.OPERATION, Kind.GENERIC, Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.REGION, Kind.DETAIL, Kind.DIAGNOSIS,
-     Kind.SIDE)
-)  # fmt: skip
-"""The kinds of sign that can name an operation, by themselves or together, or say something of one."""
+_CONCERNING = frozenset((Kind.REGION, Kind.SPINE, Kind.PART, Kind.DETAIL, Kind.DIAGNOSIS, Kind.FAMILY))
+_ACTS = (Kind.OPERATION, Kind.GENERIC)
+
+
+def _is_of_no_concern(signs: Signs, words: Words) -> bool:
+    """Tell at a glance that a text speaks of no spine: an appendectomy, a cataract surgery of the left eye.
+
+    True only where no act can be of the spine, no two signs make an act together, and nothing says a detail of one.
+    """
+    if signs.levels or signs.counts or not _CONCERNING.isdisjoint(signs.by_kind):
+        return False
+    combining = None
+    for mention in signs.mentions:
+        sign = mention.sign
+        if sign.kind in _ACTS and sign.needs is not Needs.SPINE or shows_spine(sign):
+            return False
+        if sign.id in words.combining:
+            if combining not in (None, sign.id):
+                return False
+            combining = sign.id
+    return True
 
 
 def _most_certain(acts: Sequence[Act]) -> Sequence[Act]:
@@ -143,13 +89,13 @@ def _assertion(acts: Sequence[Act], chosen: Sequence[Act]) -> Assertion:
     return Assertion.NEGATED if any(act.of_family for act in acts) else Assertion.PERFORMED
 
 
-def _gather(signs: Signs, chosen: Sequence[Act], acts: Sequence[Act]) -> Said:
+def _gather(signs: Signs, chosen: Sequence[Act], acts: Sequence[Act], of_family: bool) -> TextReading:
     ours = [act.sign for act in chosen]
     operations = tuple(dict.fromkeys([sign.operation for sign in ours if sign.operation]))
     details = _details(signs, chosen, acts)
     mentions = _levels_of(signs, chosen, acts) if signs.levels else []
     levels = _levels(mentions, operations) if mentions else ()
-    count, is_minimum = _level_count(signs, levels, mentions) if levels or signs.counts else (None, False)
+    count, is_minimum = _level_count(signs, levels, mentions) if signs.counts else (len(levels) or None, False)
     all_signs = [*ours, *details]
     technique = None
     minimally_invasive = revision = trial = paediatric = None
@@ -157,14 +103,17 @@ def _gather(signs: Signs, chosen: Sequence[Act], acts: Sequence[Act]) -> Said:
     for sign in all_signs:
         technique = technique or sign.technique
         minimally_invasive = minimally_invasive or sign.minimally_invasive or None
-        trial = _either(trial, sign.trial)
+        trial = _either(trial, sign.trial) if sign.trial is not None else trial
         deformity = deformity or sign.deformity
         paediatric = paediatric or sign.paediatric
         tumour = tumour or sign.tumour
     for sign in details:
-        revision = _either(revision, sign.revision)
+        revision = _either(revision, sign.revision) if sign.revision is not None else revision
         fusion_denied = fusion_denied or sign.fusion is False
-    return Said(
+    return TextReading(
+        is_spine_surgery=_is_spine_surgery(signs, acts, chosen),
+        assertion=_assertion(acts, chosen),
+        of_family=of_family,
         operations=operations,
         region=_region(mentions, all_signs),
         levels=levels,
@@ -183,12 +132,13 @@ def _gather(signs: Signs, chosen: Sequence[Act], acts: Sequence[Act]) -> Said:
         deformity=deformity,
         paediatric=paediatric,
         tumour=tumour,
+        found=(signs, acts),
     )
 
 
 def _either(one: bool | None, other: bool | None) -> bool | None:
     """True where any says yes, else False where any says no; None where nobody says."""
-    return one or other or (None if one is None and other is None else False)
+    return bool(one or other) if one is not None or other is not None else None
 
 
 def _home(place: int, signs: Signs, acts: Sequence[Act]) -> Act | None:
@@ -222,6 +172,8 @@ def _details(signs: Signs, chosen: Sequence[Act], acts: Sequence[Act]) -> list[S
 
 
 def _levels_of(signs: Signs, chosen: Sequence[Act], acts: Sequence[Act]) -> list[LevelMention]:
+    if len(signs.levels) == 1 and len(acts) < 2 and len(chosen) == len(acts) and Kind.PURPOSE not in signs.by_kind:
+        return [level for _, level in signs.levels if not level.is_root]
     named = {place: level for place, level in signs.levels if not level.is_root}
     kept = _belonging(list(named), signs, chosen, acts)
     if not kept and all(act.sign.operation == "hardware_removal" for act in chosen):
@@ -245,6 +197,11 @@ _OF_DISCS = frozenset(("fusion", "discectomy", "arthroplasty"))
 
 
 def _levels(mentions: list[LevelMention], operations: tuple[str, ...]) -> tuple[str, ...]:
+    if len(mentions) == 1:
+        only = mentions[0]
+        if operations and _OF_SINGLE_VERTEBRAE.issuperset(operations):
+            return vertebrae_between(only.first, only.last)
+        return (only.first,) if only.is_single else segments_between(only.first, only.last)
     runs = [mention for mention in mentions if not mention.is_single]
     singles = [mention.first for mention in mentions if mention.is_single]
     if operations and set(operations) <= _OF_SINGLE_VERTEBRAE:
@@ -339,20 +296,3 @@ def _side(signs: Signs) -> str | None:
 
 def _around(place: int, tokens: Sequence[str]) -> tuple[str, ...]:
     return tuple(token for token in tokens[max(place - 2, 0) : place + 3] if token not in "()-,")[:3]
-
-
-def _phrases(signs: Signs, acts: Sequence[Act]) -> tuple[tuple[str, str], ...]:
-    said = [
-        (mention.first, mention.words, mention.sign.id)
-        for mention in signs.mentions
-        if mention.sign.kind is not Kind.NOTHING
-    ]
-    said += [(act.first, act.words, act.sign.id) for act in acts if "+" in act.words]
-    said += [(place, signs.text[level.start : level.end], _level_name(level)) for place, level in signs.levels]
-    return tuple((words, meaning.replace("_", " ")) for _, words, meaning in sorted(set(said)))
-
-
-def _level_name(level: LevelMention) -> str:
-    if level.is_root:
-        return f"nerve root {level.first}"
-    return f"vertebra {level.first}" if level.is_single else f"levels {level.first}-{level.last}"

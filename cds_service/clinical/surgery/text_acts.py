@@ -45,16 +45,15 @@ class Act(NamedTuple):
 def find_acts(signs: Signs, words: Words) -> list[Act]:
     """Find every operation in *signs*, in the order of the text."""
     combined, used = _combined(signs, words)
-    mentions = [one for one in signs.of(Kind.OPERATION, Kind.GENERIC) if (one.first, one.end) not in used]
-    if combined or len(mentions) > 1:
-        mentions = sorted([*mentions, *combined], key=_FIRST)
+    mentions = signs.of(Kind.OPERATION, Kind.GENERIC)
+    if combined:
+        mentions = [one for one in mentions if (one.first, one.end) not in used] + combined
+    if len(mentions) > 1:
+        mentions.sort(key=_FIRST)
     return [
         Act(
-            sign=mention.sign,
-            first=mention.first,
-            end=mention.end,
-            words=mention.words,
-            is_spinal=_is_spinal(mention, signs),
+            *mention,
+            is_spinal=mention.sign.needs is Needs.NOTHING or _is_spinal(mention, signs),
             assertion=_assertion_of(mention, signs, mentions),
             of_family=Kind.FAMILY in signs.by_kind and _is_of_family(mention, signs),
             is_context=Kind.NOT_OPERATION in signs.by_kind and _is_context(mention, signs),
@@ -96,13 +95,11 @@ def _comma_between(near: Mention, far: Mention, signs: Signs) -> bool:
 
 def _is_spinal(act: Mention, signs: Signs) -> bool:
     needs = act.sign.needs
-    if needs is Needs.NOTHING:
-        return True
     sentence = signs.sentence_of[act.first]
     ours = theirs = _FAR
     for mention in signs.mentions:
         if signs.sentence_of[mention.first] == sentence:
-            if _shows_spine(mention.sign):
+            if shows_spine(mention.sign):
                 ours = min(ours, _gap(act, mention.first, mention.end))
             if mention.sign.kind is Kind.ELSEWHERE:
                 theirs = min(theirs, _gap(act, mention.first, mention.end))
@@ -120,7 +117,8 @@ def _is_spinal(act: Mention, signs: Signs) -> bool:
 _FAR = 1_000_000_000  # words; further than any word of a text
 
 
-def _shows_spine(sign: Sign) -> bool:
+def shows_spine(sign: Sign) -> bool:
+    """Tell whether *sign* places an operation beside it on the spine."""
     return (
         sign.kind in _WHERE
         or sign.id in _SPINAL_PARTS

@@ -10,6 +10,7 @@ from cds_service.knowledge.level_words import LevelWords
 _SIZES = {"C": 7, "T": 12, "L": 5, "S": 5}
 _NEXT = {"C": "T", "T": "L", "L": "S"}
 _ORDER = tuple(["C0"] + [f"{letter}{number}" for letter, size in _SIZES.items() for number in range(1, size + 1)])
+_SEGMENTS = tuple(f"{upper}-{lower}" for upper, lower in zip(_ORDER, _ORDER[1:], strict=False))
 _NUMBERS = {name: number for number, name in enumerate(_ORDER)}
 _PLACES: dict[str, float] = dict(_NUMBERS)
 _SIXTH = "L6"  # a transitional vertebra between L5 and S1, counted only where the text names it
@@ -54,8 +55,10 @@ def vertebrae_between(first: str, last: str) -> tuple[str, ...]:
 
 def segments_between(first: str, last: str) -> tuple[str, ...]:
     """Give the motion segments ("L4-L5") between two vertebrae, cranial first; () for a single vertebra."""
-    names = vertebrae_between(first, last)
-    return tuple(f"{upper}-{lower}" for upper, lower in zip(names, names[1:], strict=False))
+    if _SIXTH in (first, last):
+        names = vertebrae_between(first, last)
+        return tuple(f"{upper}-{lower}" for upper, lower in zip(names, names[1:], strict=False))
+    return _SEGMENTS[_NUMBERS[first] : _NUMBERS[last]]
 
 
 def in_order(levels: Collection[str]) -> tuple[str, ...]:
@@ -87,7 +90,7 @@ def find_levels(text: str, words: LevelWords) -> list[LevelMention]:
     """Find every run of levels in *text* (folded), in the order of the text."""
     found: list[LevelMention] = []
     place = 0
-    while match := words.start.search(text, place):
+    while place < len(text) and (match := words.start.search(text, place)):
         mentions, place = _read_run(text, match, words)
         found += mentions
     return found
@@ -152,14 +155,16 @@ def _read_run(text: str, match, words: LevelWords) -> tuple[list[LevelMention], 
     if not run:
         return [], end
     to_pelvis = False
-    while True:
+    while end < len(text):
         step, after, reaches_pelvis = _continue_run(text, end, run[-1], words)
         if step is None:
             break
         to_pelvis = to_pelvis or reaches_pelvis
         run.append(step)
         end = after
-    first, last = min(run, key=_PLACES.__getitem__), max(run, key=_PLACES.__getitem__)
+    first, last = run[0], run[-1]
+    if len(run) > 1:
+        first, last = min(run, key=_PLACES.__getitem__), max(run, key=_PLACES.__getitem__)
     if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit():
         return [], end
     is_single = first == last
@@ -168,7 +173,7 @@ def _read_run(text: str, match, words: LevelWords) -> tuple[list[LevelMention], 
         return [], end
     is_root = is_single and words.root.match(text, end) is not None
     mentions = [LevelMention(match.start(), end, first, last, to_pelvis, is_root)]
-    while not is_single and (pair := words.bare_pair.match(text, end)):
+    while not is_single and end < len(text) and (pair := words.bare_pair.match(text, end)):
         following = _pair_after(mentions[-1], pair, words)
         if following is None:
             break

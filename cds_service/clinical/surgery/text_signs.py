@@ -56,13 +56,14 @@ def find_signs(text: str, words: Words) -> Signs | None:
     folded = cut = fold(text)
     tokens = _TOKEN.findall(cut)
     seen = set(tokens)
-    if words.short_form_pattern is not None and not seen.isdisjoint(words.short_form_starts):
+    if words.short_form_pattern is not None and words.may_hold_short_form(tokens, seen):
         folded = cut = words.short_form_pattern.sub(lambda match: words.short_forms[match[0]], folded)
         tokens = _TOKEN.findall(cut)
         seen = set(tokens)
     masked = folded
     levels: list[LevelMention] = []
     counts: list[CountMention] = []
+    starts: list[int] = []
     if words.levels is not None:
         if words.levels.may_be_in_words(seen):
             folded = masked = write_out(folded, words.levels)
@@ -73,8 +74,10 @@ def find_signs(text: str, words: Words) -> Signs | None:
                 masked = masked[: level.start] + _MASK * (level.end - level.start) + masked[level.end :]
         if words.levels.may_be_counts(seen):
             counts = find_counts(masked, words.levels)
-    if masked != cut:
-        tokens = _TOKEN.findall(masked)
+    if masked != cut or counts or "." in seen:
+        matches = list(_TOKEN.finditer(masked))
+        tokens = [match[0] for match in matches]
+        starts = [match.start() for match in matches]
     if _MASK in masked:
         tokens = [LEVEL if token[0] == _MASK else token for token in tokens]
     mentions = _find_mentions(tokens, words)
@@ -82,10 +85,11 @@ def find_signs(text: str, words: Words) -> Signs | None:
         return None
     by_kind: dict[Kind, list[Mention]] = {}
     for mention in mentions:
-        by_kind.setdefault(mention.sign.kind, []).append(mention)
-    starts: list[int] = []
-    if levels or counts or "." in seen:
-        starts = [match.start() for match in _TOKEN.finditer(masked)]
+        kind = mention.sign.kind
+        if kind in by_kind:
+            by_kind[kind].append(mention)
+        else:
+            by_kind[kind] = [mention]
     return Signs(
         text=folded,
         tokens=tokens,
@@ -119,37 +123,36 @@ def _sentences(tokens: Sequence[str], starts: list[int], text: str) -> Sequence[
 
 
 def _find_mentions(tokens: Sequence[str], words: Words) -> list[Mention]:
-    keys = _keys(tokens, words)
-    tree = words.tree
-    found: list[Mention] = []
-    free = 0
-    for place, options in enumerate(keys):
-        if place < free or not any(map(tree.__contains__, options)):
-            continue
-        match = _longest(tree, place, (), keys, tokens, words.glue)
-        if match is None:
-            continue
-        signs, free, _ = match
-        if free - place == 1:
-            said = tokens[place]
-            found += [Mention(sign, place, free, said) for sign in signs]
-        else:
-            said = " ".join(tokens[place:free])
-            found += [Mention(sign, place, free, said) for sign in signs]
-            if any(map(_may_hold_region, signs)):
-                found += _regions_inside(place, free, keys, words)
-    return found
-
-
-def _keys(tokens: Sequence[str], words: Words) -> list[tuple[str, ...]]:
-    """Give for each token the entries of the phrase tree that it may stand for."""
     keys: list[tuple[str, ...]] = []
     for token in tokens:
         known = words.known.get(token)
         if known is None:
             known = words.keys_of_stranger(token) if token.isalpha() else ()
         keys.append(known)
-    return keys
+    tree = words.tree
+    found: list[Mention] = []
+    free = 0
+    for place, options in enumerate(keys):
+        if place < free or not options:
+            continue
+        if len(options) == 1:  # by far the most words: the root need not be walked
+            node = tree.get(options[0])
+            match = _longest(node, place + 1, (place + 1,), keys, tokens, words.glue) if node is not None else None
+        else:
+            match = _longest(tree, place, (), keys, tokens, words.glue)
+        if match is None:
+            continue
+        signs, free, _ = match
+        if free - place == 1:
+            for sign in signs:
+                found.append(Mention(sign, place, free, tokens[place]))
+            continue
+        said = " ".join(tokens[place:free])
+        for sign in signs:
+            found.append(Mention(sign, place, free, said))
+        if any(map(_may_hold_region, signs)):
+            found += _regions_inside(place, free, keys, words)
+    return found
 
 
 def _may_hold_region(sign: Sign) -> bool:

@@ -140,6 +140,12 @@ def test_a_hybrid_keeps_the_limits_of_both(surgery) -> None:
     assert (reading.surgery_type, reading.also_types) == ("CRV_ACDF", ("CRV_CDA",))
 
 
+def test_a_fusion_that_only_the_words_name_keeps_the_limits_of_the_code(surgery) -> None:
+    reading = read(surgery, "Lumbar interbody fusion", (CPT, "22524"))
+
+    assert (reading.surgery_type, reading.also_types) == ("LUM_FUS", ("VERT_AUG",))
+
+
 def test_a_tumour_operation_includes_everything(surgery) -> None:
     reading = read(surgery, None, (CPT, "63277"), (CPT, "22612"), (CPT, "63650"))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.clinical.surgery.text_types import Said, choose_type
+from cds_service.clinical.surgery.text_types import TextReading, choose_type
 
 
-def said(*operations: str, **more: object) -> Said:
-    return Said(operations=operations, **more)  # type: ignore[arg-type]
+def said(*operations: str, **more: object) -> TextReading:
+    return TextReading(operations=operations, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -76,5 +76,5 @@ def said(*operations: str, **more: object) -> Said:
         (said("discectomy", "augmentation"), (None, ())),
     ],
 )
-def test_type_follows_the_dossier(told: Said, expected: tuple[str | None, tuple[str, ...]]) -> None:
+def test_type_follows_the_dossier(told: TextReading, expected: tuple[str | None, tuple[str, ...]]) -> None:
     assert choose_type(told) == expected
