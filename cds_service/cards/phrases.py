@@ -14,6 +14,7 @@ from cds_service.knowledge.model import Knowledge, Source
 from cds_service.orders.words import lower_first, with_names
 from cds_service.patient.chart_text import known_line, moment_text, one_line
 from cds_service.patient.finding import Evidence
+from cds_service.wire.mould import Full
 from cds_service.wire.response import ready
 
 _NON_ADHERENCE = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
@@ -195,15 +196,15 @@ def _unchecked(say: str) -> str:
     return lower_first(found["what"]) + todo
 
 
-def evidence_as_json(evidence: Iterable[Evidence]) -> list[dict[str, str]]:
+def evidence_as_json(evidence: Iterable[Evidence]) -> Sequence[dict[str, str]]:
     """Give evidence for a card's extension: references, codes, values, dates; nothing empty."""
-    told: list[dict[str, str]] = []
+    told = Full()
     for one in evidence:
         pairs = (
             ("reference", one.reference), ("what", one.what), ("system", one.system), ("code", one.code),
             ("value", one.value), ("date", one.date),
         )  # fmt: skip
-        item = {key: one_line(str(value), 200) for key, value in pairs if value}
+        item = {key: line for key, value in pairs if value and (line := one_line(str(value), 200))}
         if item not in told:
             told.append(item)
     return told

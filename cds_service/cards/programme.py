@@ -183,7 +183,9 @@ def _detail(
 
 def is_long_past(advice: Advice) -> bool:
     """DQ08: the only operation lies so far back that a table of exercises would be noise."""
-    return any(one.rule == "DQ08" for one in advice.data_quality) and all(
+    if "DQ08" not in [one.rule for one in advice.data_quality]:
+        return False
+    return all(
         plan.operation.completed_week is None or plan.phase is None or plan.phase.to_week is None
         for plan in advice.plans
     )

@@ -41,7 +41,7 @@ from cds_service.orders.shapes import (
     signed,
     supporting,
 )  # fmt: skip
-from cds_service.orders.suggestion import Action, Suggestion
+from cds_service.orders.suggestion import Action, Suggestion, with_json
 from cds_service.orders.timing import next_gate, phase_span, week_starts
 from cds_service.orders.words import exercise_name, lower_first, operation_name, operation_text, weeks_text
 from cds_service.patient.chart_text import known_line, one_line
@@ -72,8 +72,10 @@ def programme_offers(
         return Offers()
     made = _Made(advice, knowledge, call, card)
     notes: list[str] = []
-    ordered = {kind: made.existing(kind) for kind in (HOME_PROGRAMME, REFER_PHYSIOTHERAPY, CONSULT_SURGEON, FOLLOW_UP)}
-    notes += [_already(kind, found) for kind, found in ordered.items() if found is not None]
+    ordered = dict.fromkeys((HOME_PROGRAMME, REFER_PHYSIOTHERAPY, CONSULT_SURGEON, FOLLOW_UP))
+    if call.orders:
+        ordered = {kind: made.existing(kind) for kind in ordered}
+        notes += [_already(kind, found) for kind, found in ordered.items() if found is not None]
     if call.requester is None:
         return Offers((), tuple(notes))
     if call.orders is None:
@@ -214,18 +216,17 @@ class _Made:
         )
 
     def existing(self, kind: str) -> Existing | None:
-        return find_existing(self.call.orders, kind, self.content, self.advice.on) if self.call.orders else None
+        return find_existing(self.call.orders, kind, self.content, self.advice.on)
 
     def suggestions(self, choices: list[tuple[str, str, Sequence[Action]]]) -> tuple[Suggestion, ...]:
         """The first choice is the recommended one."""
-        return tuple(
-            Suggestion(
-                self.own.id_of(name),
-                label,
-                actions if isinstance(actions, Written) else tuple(actions),
-                is_recommended=index == 0,
-            )
-            for index, (name, label, actions) in enumerate(choices)
+        return with_json(
+            [
+                Suggestion(
+                    self.own.id_of(name), label, actions if isinstance(actions, Written) else tuple(actions), index == 0
+                )
+                for index, (name, label, actions) in enumerate(choices)
+            ]
         )
 
     def programme(self) -> Sequence[Action]:
@@ -388,7 +389,7 @@ class _Made:
         for plan in self.plans:
             if plan.phase is None:
                 continue
-            for target in self._targets(plan):
+            for target in self._targets(plan.protocol.id, plan.phase.id):
                 due = week_starts(plan, target.week)
                 if due is None or due < self.advice.on:
                     continue
@@ -401,10 +402,12 @@ class _Made:
         found = find_goal(self.call.orders, goal_text) if self.call.orders else None
         return found.reference if found is not None else None
 
-    def _targets(self, plan: Plan) -> list[ActivityTarget]:
-        if self.content is None or plan.phase is None:
-            return []
-        return [one for one in self.content.targets if plan.protocol.id in one.protocols and one.phase == plan.phase.id]
+    def _targets(self, protocol: str, phase: str) -> tuple[ActivityTarget, ...]:
+        every = self.content.targets if self.content is not None else ()
+        return self.knowledge.once(
+            ("targets", protocol, phase),
+            lambda: tuple(one for one in every if protocol in one.protocols and one.phase == phase),
+        )
 
     def _plan_lines(self) -> list[tuple[str, list[str]]]:
         return [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from cds_service.wire.mould import Ready, Written, json_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,20 @@ class Suggestion:
 
     uuid: str
     label: str
-    actions: tuple[Action, ...]
+    actions: Sequence[Action]
     is_recommended: bool = False
 
     def __post_init__(self) -> None:
         if not self.label or not self.actions:
             raise ValueError("a suggestion needs a label and an action")
+
+
+def with_json(suggestions: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
+    """Give the suggestions, with their JSON beside them where the actions of each are written already."""
+    pieces = []
+    for one in suggestions:
+        if not isinstance(one.actions, Written):
+            return tuple(suggestions)
+        told = (json_of(one.uuid), json_of(one.label), one.actions.json, json_of(one.is_recommended))
+        pieces.append(b'{"uuid":%b,"label":%b,"actions":%b,"isRecommended":%b}' % told)
+    return Ready(suggestions, b"[" + b",".join(pieces) + b"]") if pieces else ()

@@ -76,6 +76,10 @@ class Ready(tuple[Any, ...]):
         return made
 
 
+class Full(list[Any]):
+    """A list of plain JSON values in which nothing is empty, so that nobody need look."""
+
+
 class Written(Sequence[Any]):
     """A list that is JSON already, with nothing empty in it; *read* makes its values where somebody looks at them.
 

@@ -14,7 +14,7 @@ import msgspec
 
 from cds_service.errors import Fault
 from cds_service.hooks.hook import SPECIFICATION_VERSION, Hook
-from cds_service.wire.mould import Ready, Written
+from cds_service.wire.mould import Full, Ready, Written
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -43,6 +43,8 @@ def without_empties(value: Any) -> Any:
         return msgspec.Raw(value.json)
     if kind is Ready:
         return msgspec.Raw(value.json)
+    if kind is Full:
+        return value
     if kind is dict or isinstance(value, Mapping):
         return _kept(value.items())
     if isinstance(value, list | tuple):
@@ -56,8 +58,10 @@ def _kept(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         if type(one) is str:
             if one:
                 found[name] = one
-        elif one is not None and not _is_empty(kept := without_empties(one)):
-            found[name] = kept
+        elif one is not None:
+            kept = without_empties(one)
+            if kept or not isinstance(kept, str | list | dict):
+                found[name] = kept
     return found
 
 
