@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, is_
+from typing import Any
 from urllib.parse import urlencode
 
 from cds_service.cards.card import EXTENSION_KEY, Card
@@ -38,6 +40,7 @@ from cds_service.orders.words import (
     weeks_text,
     with_names,
 )  # fmt: skip
+from cds_service.wire.mould import stand_in
 
 KIND = "exercise-programme"
 SHEET_LABEL = "Patient sheet"
@@ -49,6 +52,7 @@ _REMARK = re.compile(r" \([^()]*[:;] [^()]*\)")
 _NAMES_IN_A_GROUP = 3
 _GROUPS = 5
 _ALSO_NAMED = 8
+_TO_CONFIRM = (Basis.TEXT, Basis.CONFLICTING)
 _MANY = 30
 """So many that names would say less than their number."""
 
@@ -169,12 +173,84 @@ def _detail(
     own: Sequence[Withheld],
     more: Sequence[str] = (),
 ) -> str:
+    unchecked = _unchecked(advice)
+    question = _page_question(advice, knowledge, plans, offers, own, more)
+    if question is not None:
+        page = knowledge.kept((*question, bool(unchecked)), lambda: _page(advice, knowledge, plans, bool(unchecked)))
+        if all(map(is_, page.lists, _lists(advice))):
+            return f"{page.before}{unchecked}{page.after}"
+    return _write_detail(advice, knowledge, plans, offers, own, more, unchecked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The text of a programme on an ordinary day, but for what could not be checked: it stands between the two parts.
+
+    *lists* are those of the advice that it tells.
+    """
+
+    lists: tuple[tuple[Any, ...], ...]
+    before: str
+    after: str
+
+
+def _lists(advice: Advice) -> tuple[tuple[Any, ...], ...]:
+    return (advice.exercises, advice.supervised, advice.clearance, advice.withheld, advice.programme)
+
+
+def _page_question(
+    advice: Advice,
+    knowledge: Knowledge,
+    plans: tuple[Plan, ...],
+    offers: Offers,
+    own: Sequence[Withheld],
+    more: Sequence[str],
+) -> tuple[Any, ...] | None:
+    """Tell what the text follows from, in ids and sentences of ours; None where more of this patient stands in it."""
+    plan = plans[0]
+    operation = plan.operation
+    if (
+        advice.lists_of is None
+        or len(plans) > 1
+        or plan.phase is None
+        or plan.protocol is not knowledge.protocols.get(plan.protocol.id)
+    ):
+        return None
+    if advice.alerts or advice.modifiers or advice.surgeon_instructions or advice.order_refusal or advice.effect:
+        return None
+    if own or more or offers.notes or operation.shift_weeks or operation.date_is_partial or is_long_past(advice):
+        return None
+    if operation.alternatives or operation.basis in _TO_CONFIRM:
+        return None
+    test = plan.next_test
+    return (
+        "page", advice.lists_of, advice.knowledge_version, advice.draft_knowledge, plan.phase.id, test and test.week,
+        tuple([say for _, say in plan.restrictions]),
+    )  # fmt: skip
+
+
+def _page(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], something_unchecked: bool) -> _Page:
+    gap = stand_in("unchecked") if something_unchecked else ""
+    text = _write_detail(replace(advice, data_quality=()), knowledge, plans, Offers(), (), (), gap)
+    before, _, after = text.partition(gap) if gap else (text, "", "")
+    return _Page(_lists(advice), before, after)
+
+
+def _write_detail(
+    advice: Advice,
+    knowledge: Knowledge,
+    plans: tuple[Plan, ...],
+    offers: Offers,
+    own: Sequence[Withheld],
+    more: Sequence[str],
+    unchecked: str,
+) -> str:
     parts = [f"**{_heading(advice, plans)}**"]
     parts += [_instruction(advice)] if advice.surgeon_instructions else []
     if advice.programme and not is_long_past(advice):
         rows = [(fixed(exercise_name(knowledge, one.exercise), 80), _dose(one)) for one in advice.programme]
         parts.append(table(("Exercise", "Dose"), rows))
-    parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers, own)))
+    parts.append("\n".join(f"- {line}" for line in _lines(advice, knowledge, plans, offers, own, unchecked)))
     parts += more
     footer = ["The surgeon's own instruction overrides this list.", draft_line(advice)]
     parts.append(" ".join(filter(None, footer)))
@@ -226,12 +302,17 @@ def _without_remarks(dose: str) -> str:
 
 
 def _lines(
-    advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], offers: Offers, own: Sequence[Withheld]
+    advice: Advice,
+    knowledge: Knowledge,
+    plans: tuple[Plan, ...],
+    offers: Offers,
+    own: Sequence[Withheld],
+    unchecked: str,
 ) -> Iterable[str]:
     if len(plans) > 1 or plans[0].operation.shift_weeks or plans[0].operation.date_is_partial:
         yield "**Counted:** " + "; ".join(_counted(plan) for plan in plans) + "."
     for plan in plans:
-        if plan.operation.basis in (Basis.TEXT, Basis.CONFLICTING) or plan.operation.alternatives:
+        if plan.operation.basis in _TO_CONFIRM or plan.operation.alternatives:
             yield "**Operation to confirm:** " + _doubt(plan, knowledge) + "."
     for alert in _quiet(advice):
         yield f"**{plain(alert.title, 100)}:** {alert_text(alert, knowledge, alert.rule)}"
@@ -255,9 +336,8 @@ def _lines(
             week = f", week {plan.next_test.week}" if plan.next_test.week is not None else ""
             after = f" ({operation_name(plan.protocol)})" if len(plans) > 1 else ""
             yield f"**Next step{week}{after}:** {fixed(plan.next_test.say, 400).rstrip('.')}."
-    unchecked = [*could_not_check(advice.unknown), *_not_usable(advice)]
     if unchecked:
-        yield f"**Could not check:** {plain('; '.join(unchecked), 700)}."
+        yield f"**Could not check:** {unchecked}."
     shown = set() if is_long_past(advice) else {one.exercise for one in advice.programme}
     newest = sorted(advice.exercises, key=attrgetter("since_week"), reverse=True)
     also = [one.exercise for one in newest if one.exercise not in shown]
@@ -391,8 +471,10 @@ def _never_reason(operations: Collection[str], knowledge: Knowledge) -> Callable
     return reason
 
 
-def _not_usable(advice: Advice) -> list[str]:
-    return [one.because.rstrip(".") for one in advice.data_quality if one.rule in ("DQ09", "DQ11")]
+def _unchecked(advice: Advice) -> str:
+    """What the record could not answer and what of it could not be used, as Markdown; "" where there is neither."""
+    not_usable = [one.because.rstrip(".") for one in advice.data_quality if one.rule in ("DQ09", "DQ11")]
+    return plain("; ".join([*could_not_check(advice.unknown), *not_usable]), 700)
 
 
 def _names(knowledge: Knowledge, exercises: Sequence[str], most: int = 12) -> str:

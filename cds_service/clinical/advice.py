@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -142,3 +142,6 @@ class Advice:
     """Kinds of data that could not be had, or not to their end: (kind, reason)."""
     may_hide_an_operation: bool = False
     """True where no operation was found, and procedures could not be read or not be had to their end."""
+    lists_of: Hashable | None = None
+    """What the lists follow from, in ids and numbers of ours: whoever has the same has the same lists. None where more of
+    this patient stands in them (the words of an alert, two operations, a shift)."""

@@ -12,7 +12,7 @@ Source: decision order of dossier section 0. Takes values and returns values; th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -94,6 +94,7 @@ def advise_after(
         no_progression=safety.no_progression,
         unread=unread_of(record),
         gaps=record.gaps,
+        lists_of=lists.follow_from,
     )
 
 
@@ -174,6 +175,7 @@ class _Lists:
     clearance: tuple[Withheld, ...]
     withheld: tuple[Withheld, ...]
     programme: tuple[Allowed, ...]
+    follow_from: Hashable | None = None
 
 
 def _lists_of(
@@ -191,7 +193,10 @@ def _lists_of(
         *[(rule, grade.id) for rule, grade in safety.grades], None,
         *[(rule, grade.id) for rule, grade in safety.note_grades], safety.effect, lowest_dose, is_early,
     )  # fmt: skip
-    lists = knowledge.once(question, lambda: _work_out(ladders, safety, {}, lowest_dose, is_early, knowledge))
+    lists = knowledge.once(
+        question,
+        lambda: replace(_work_out(ladders, safety, {}, lowest_dose, is_early, knowledge), follow_from=question),
+    )
     if not says:
         return lists
     words = {rule: say for (rule, _), say in says.items()}
