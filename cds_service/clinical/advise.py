@@ -176,6 +176,7 @@ class _Lists:
     withheld: tuple[Withheld, ...]
     programme: tuple[Allowed, ...]
     follow_from: Hashable | None = None
+    """The question, in ids and numbers of ours, to which these are the whole answer; None where there is more to it."""
 
 
 def _lists_of(
@@ -194,10 +195,9 @@ def _lists_of(
         *[(rule, grade.id) for rule, grade in safety.note_grades], safety.effect, lowest_dose, is_early,
     )  # fmt: skip
     lists = knowledge.once(
-        question,
-        lambda: replace(_work_out(ladders, safety, {}, lowest_dose, is_early, knowledge), follow_from=question),
+        question, lambda: _mark_whole(_work_out(ladders, safety, {}, lowest_dose, is_early, knowledge), question)
     )
-    if not says:
+    if lists.follow_from is not None:
         return lists
     words = {rule: say for (rule, _), say in says.items()}
     return _Lists(
@@ -207,6 +207,12 @@ def _lists_of(
         tuple([one if one.because else Withheld(one.exercise, one.rule, words[one.rule]) for one in lists.withheld]),
         lists.programme,
     )
+
+
+def _mark_whole(lists: _Lists, question: Hashable) -> _Lists:
+    """Tell the question that *lists* answer, where no alert has a word to add."""
+    is_whole = all(one.because for one in (*lists.supervised, *lists.withheld))
+    return replace(lists, follow_from=question) if is_whole else lists
 
 
 def _say(safety: Safety) -> dict[tuple[str, str], str]:

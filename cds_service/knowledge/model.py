@@ -17,8 +17,8 @@ Answered = TypeVar("Answered")
 
 _WORKED_OUT_MOST = 4096
 """Answers that `Knowledge.once` keeps: protocols times weeks, and what the grades of all rules take away."""
-_KEPT_MOST = 128
-"""Answers that `Knowledge.kept` keeps of those asked last, and as many again; one may have some 15 kB (a programme)."""
+_KEPT_MOST = 512
+"""Answers that `Knowledge.kept` keeps of those asked last, and as many again: all weeks of all protocols, some 5 MB."""
 
 
 class Status(Enum):
