@@ -5,6 +5,7 @@ The bytes of a prefetch can be megabytes that only intake/ may look into, so lar
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,6 +19,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Needle lengths for finding a raw value again in the body: long enough to be found at once, short enough to be cheap.
 _HEAD_BYTES = 256
 _TAIL_BYTES = 64
+
+_PIECE_BYTES = 1 << 16
 
 _DECODER = msgspec.json.Decoder()
 
@@ -36,12 +39,20 @@ def check_text(body: bytes) -> None:
     if body.startswith(BYTE_ORDER_MARK):
         raise CallFaults([Fault("$", "the body begins with a byte order mark", "plain UTF-8 JSON (RFC 8259)")])
     if not body.isascii():
+        _check_utf8(body)
+
+
+def _check_utf8(body: bytes) -> None:
+    """Refuse what is not UTF-8; piece by piece, so that one far sign (a dash, a >= sign) does not widen the whole text."""
+    at = 0
+    while at < len(body):
+        piece = memoryview(body)[at : at + _PIECE_BYTES]
         try:
-            body.decode("utf-8")
+            _, used = codecs.utf_8_decode(piece, "strict", at + len(piece) == len(body))
         except UnicodeDecodeError as error:
-            raise CallFaults(
-                [Fault("$", f"the body is not UTF-8 at byte {error.start}", "JSON encoded as UTF-8")]
-            ) from None
+            where = at + error.start
+            raise CallFaults([Fault("$", f"the body is not UTF-8 at byte {where}", "JSON encoded as UTF-8")]) from None
+        at += used
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder = _DECODER) -> Any:

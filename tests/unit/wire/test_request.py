@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cds_service.errors import CallFaults
 from cds_service.hooks import ALL_HOOKS, ORDER_SELECT, PATIENT_VIEW
-from cds_service.wire.body import check_envelope
+from cds_service.wire.body import check_envelope, check_text
 from cds_service.wire.request import ON_EXTENSION, HookCall, read_call
 
 INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
@@ -318,3 +318,24 @@ def refusal(envelope: bytes) -> str | None:
     except CallFaults as refused:
         return str(refused.faults[0])
     return None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text(max_size=4).map(str.encode) | st.binary(max_size=4), max_size=8).map(b"".join))
+def test_bytes_that_are_no_utf8_are_told_at_the_same_place_in_pieces_as_in_one(text: bytes) -> None:
+    body = b"[" + text
+    try:
+        body.decode("utf-8")
+        expected = None
+    except UnicodeDecodeError as error:
+        expected = f"the body is not UTF-8 at byte {error.start}"
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("cds_service.wire.body._PIECE_BYTES", 4)
+        try:
+            check_text(body)
+            found = None
+        except CallFaults as refused:
+            found = refused.faults[0].what
+
+    assert found == expected
