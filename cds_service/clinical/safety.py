@@ -33,7 +33,7 @@ _WHOLE_KINDS = ("problem list", "observations", "medicines")
 """What is missing altogether is told as such, and not once for every rule that wanted it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Judgement:
     """One rule's answer for one operation: the grade that speaks, or why none does."""
 
@@ -204,17 +204,18 @@ def _together(
     """Put the answers together; *worst* holds the worst one of each rule, where rules gave several."""
     if worst is None:
         worst = judgements
-    speaking = sorted((one for one in worst if one.grade is not None), key=_rank)
+    graded = sorted([one for one in judgements if one.grade is not None], key=_rank)
+    speaking = graded if worst is judgements else sorted([one for one in worst if one.grade is not None], key=_rank)
     alerting = [one for one in speaking if one.grade.severity is not Severity.NOTE]
     noted = [one for one in speaking if one.grade.severity is Severity.NOTE]
     return Safety(
         operations=operations,
         set_by=set_by,
-        shifts=tuple(_shifts(judgements, index) for index in range(len(operations))),
-        alerts=tuple(_alert(one, operations) for one in alerting),
-        notes=tuple(_alert(one, operations) for one in noted),
-        grades=_grades(judgements, note=False),
-        note_grades=_grades(judgements, note=True),
+        shifts=tuple([_shifts(judgements, index) if graded else () for index in range(len(operations))]),
+        alerts=tuple([_alert(one, operations) for one in alerting]),
+        notes=tuple([_alert(one, operations) for one in noted]),
+        grades=_grades(graded, note=False),
+        note_grades=_grades(graded, note=True),
         effect=next((effect for effect in EFFECT_ORDER if any(one.grade.effect is effect for one in alerting)), None),
         no_progression=any(
             one.grade.no_progression
@@ -223,7 +224,7 @@ def _together(
         ),
         unknown=unknown,
         trace=trace,
-        quality=tuple(dict.fromkeys(event for one in judgements for event in one.quality)),
+        quality=tuple(dict.fromkeys([event for one in judgements for event in one.quality])),
     )
 
 
@@ -303,6 +304,8 @@ def _alert(judgement: Judgement, operations: Sequence[Operation]) -> Alert:
 
 def fill(say: str, finding: Finding, operation: Operation) -> str:
     """Put the facts of *finding* and *operation* into the placeholders of *say*."""
+    if "{" not in say:
+        return say[:1].upper() + say[1:]
     first = next((one for one in finding.evidence if one.value is not None), None)
     first = first or next(iter(finding.evidence), None)
     words = {
@@ -327,10 +330,10 @@ def _shifts(judgements: Iterable[Judgement], index: int) -> tuple[Shift, ...]:
 
 
 def _grades(judgements: Iterable[Judgement], note: bool) -> tuple[tuple[str, Grade], ...]:
-    """Give every speaking (rule, grade): what two operations make a rule remove adds up."""
+    """Give (rule, grade) of all that speak, worst first: what two operations make a rule remove adds up."""
     found = {
         (one.rule.id, one.grade.id): (one.rule.id, one.grade)
-        for one in sorted((one for one in judgements if one.grade is not None), key=_rank)
+        for one in judgements
         if (one.grade.severity is Severity.NOTE) is note
     }
     return tuple(found.values())

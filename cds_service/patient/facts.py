@@ -58,7 +58,7 @@ _YES_WORDS = frozenset({"present", "yes", "positive", "true", "y"})
 _NO_WORDS = frozenset({"absent", "no", "negative", "false", "none", "n", "not present"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class OperationFacts:
     """The operation a question is asked about. None means not known; *date* None means not recorded."""
 
@@ -170,6 +170,8 @@ class Chart:
         """
         if self.record.observations is None:
             return None
+        if measure.id not in self.measures_mentioned():
+            return Series([], [], [])
         found = self._series.get((measure.id, hours))
         if found is None:
             found = self._series[measure.id, hours] = self._read_series(measure, hours)
@@ -227,7 +229,7 @@ class Chart:
         worded = [one for one in self.by_words() if _is_worded(one.code, measure)] if measure.words else []
         return Observations((*coded, *worded)).all() if worded else coded
 
-    def measures_mentioned(self) -> Iterable[str]:
+    def measures_mentioned(self) -> Set[str]:
         """Name the measures of which something may be recorded; what is not named here has no value at all."""
         if self._measures is None:
             self._measures = self._find_measures()

@@ -17,7 +17,7 @@ class Answer(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Evidence:
     """One fact of the record: which resource, which code, which value, when. All but *reference* may be absent."""
 
@@ -29,7 +29,7 @@ class Evidence:
     date: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class QualityEvent:
     """A recorded value that could not be used as it stands: DQ09 its unit, DQ10 dated before the operation or in the
     future, DQ11 too old."""

@@ -138,7 +138,7 @@ _NUMBER = re.compile(r"\s*(?P<comparator><=|>=|<|>)?\s*(?P<number>-?\d+(?:\.\d+)
 _DECIMALS = 6  # conversion noise (100.4 degF = 38.00000000000006 Cel) must not carry a value over a threshold
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Amount:
     """A value in the measure's unit; a comparator leaves one end open.
 

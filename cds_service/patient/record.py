@@ -21,7 +21,7 @@ class Precision(Enum):
     TIME = "time"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class When:
     """A point or span in time as recorded. *earliest* and *latest* bound the day; *moment* only where a time was given.
 
@@ -40,7 +40,7 @@ class When:
         return self.precision in (Precision.YEAR, Precision.MONTH)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Coding:
     """A code as recorded. *system* is the recorded URI; `key` is the canonical pair used for look-ups."""
 
@@ -53,7 +53,7 @@ class Coding:
         return code_key(self.system, self.code)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Concept:
     codings: tuple[Coding, ...] = ()
     text: str | None = None
@@ -72,7 +72,7 @@ class Concept:
         return tuple(text for text in texts if text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Quantity:
     """A number as sent: *unit* is the human text, *code* the UCUM code; either may be missing."""
 
@@ -103,14 +103,14 @@ class Procedure:
     identifiers: tuple[tuple[str | None, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Component:
     code: Concept
     value: Quantity | Concept | str | bool | None = None
     absent_reason: Concept | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Observation:
     reference: str
     status: str | None
