@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from operator import itemgetter
 from typing import overload
 
@@ -117,25 +116,39 @@ def _judge_touched(chart: Chart, operation: Operation, knowledge: Knowledge) -> 
     settled = settle("rules", knowledge.rules_in_order, _ask_blank, asked, knowledge)
     if settled is None:
         return None
-    rules = knowledge.rules_in_order
-    judgements = {place: _judge_rule(rules[place], 0, asked) for place in settled.open_to(chart)}
-    if any(one.grade is not None and one.grade.sets_protocol for one in judgements.values()):
-        return None
-    unknown = [(place, told) for place, told in settled.answers if place not in judgements]
-    unknown += [(place, tuple(_unknown(one))) for place, one in judgements.items() if one.open_grades]
+    judgements: list[Judgement] = []
+    quality: list[QualityEvent] = []
+    places = settled.open_to(chart)
+    unknown = [found for found in settled.answers if found[0] not in places]
+    for place in places:
+        end = settled.trees.follow(place, asked) if place not in settled.always else None
+        if end is not None:
+            told = end.answer
+            quality += [event for look in end.set_aside for event in asked.fresh(look.measure, look.hours).events]
+        else:
+            judgement = _judge_rule(knowledge.rules_in_order[place], 0, asked)
+            if judgement.grade is not None and judgement.grade.sets_protocol:
+                return None
+            judgements.append(judgement)
+            told = tuple(_unknown(judgement)) if judgement.open_grades else None
+            quality += judgement.quality
+        if told:
+            unknown.append((place, told))
+    unknown.sort(key=itemgetter(0))
     return _together(
-        list(judgements.values()),
+        judgements,
         (operation,),
         (None,),
-        tuple(chain.from_iterable(told for _, told in sorted(unknown, key=itemgetter(0)))),
+        tuple([one for _, told in unknown for one in told]),
+        quality,
         Silent(lambda: judge_all(chart, (operation,), knowledge).trace),
     )
 
 
-def _ask_blank(rule: SafetyRule, asked: Asked) -> tuple[bool, tuple[Unknown, ...] | None]:
-    """Tell whether *rule* speaks of itself, and else what it cannot know."""
+def _ask_blank(rule: SafetyRule, asked: Asked) -> tuple[bool, tuple[Unknown, ...] | None, tuple[QualityEvent, ...]]:
+    """Tell whether *rule* speaks, what it cannot know if not, and what it had to set aside."""
     judgement = _judge_rule(rule, 0, asked)
-    return judgement.grade is not None, tuple(_unknown(judgement)) if judgement.open_grades else None
+    return judgement.grade is not None, tuple(_unknown(judgement)) if judgement.open_grades else None, judgement.quality
 
 
 class Silent(Sequence[Trace]):
@@ -188,6 +201,7 @@ def judge_all(chart: Chart, operations: Sequence[Operation], knowledge: Knowledg
         tuple(placed),
         tuple(set_by),
         tuple(found for one in worst if one.open_grades for found in _unknown(one)),
+        [event for one in judgements for event in one.quality],
         tuple(_trace(one) for one in worst if one.grade is None or one.grade.severity is Severity.NOTE),
         worst,
     )
@@ -198,6 +212,7 @@ def _together(
     operations: tuple[Operation, ...],
     set_by: tuple[str | None, ...],
     unknown: tuple[Unknown, ...],
+    quality: Iterable[QualityEvent],
     trace: Sequence[Trace],
     worst: Sequence[Judgement] | None = None,
 ) -> Safety:
@@ -224,7 +239,7 @@ def _together(
         ),
         unknown=unknown,
         trace=trace,
-        quality=tuple(dict.fromkeys([event for one in judgements for event in one.quality])),
+        quality=tuple(dict.fromkeys(quality)),
     )
 
 
@@ -396,5 +411,6 @@ def modifiers_of(
     return tuple(found.values()), lowest_dose
 
 
-def _hold_blank(modifier: ModifierRule, asked: Asked) -> tuple[bool, None]:
-    return modifier.when.ask(asked).is_met, None
+def _hold_blank(modifier: ModifierRule, asked: Asked) -> tuple[bool, None, tuple[QualityEvent, ...]]:
+    finding = modifier.when.ask(asked)
+    return finding.is_met, None, finding.quality

@@ -4,7 +4,9 @@ Of fifty rules a chart touches a handful: nobody has measured an INR, nobody has
 answers (it does not apply, its finding is not recorded, its value is missing) follows from the kind of operation, the
 stretch of days, and whether the lists could be had at all. So every rule is asked once about an imagined chart that holds
 nothing and notes what it is asked for. A real chart that mentions none of what a rule looked at there gives it the same
-answers all along, so it comes to the same end; every other rule, and every rule that speaks of itself, is asked.
+answers all along, so it comes to the same end.
+
+A rule that does look at a measured value follows its tree (clinical/trees.py), or is asked about the real chart.
 
 Holds nothing of a patient: a day, a week, an age is only known as the stretch between two limits of our rules.
 """
@@ -13,51 +15,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from math import ceil, floor
-from typing import Any
+from typing import Any, TypeVar
 
+from cds_service.clinical.trees import IMAGINED, Answered, BlankChart, Limits, Trees, first_of
 from cds_service.knowledge.model import Knowledge
 from cds_service.patient.criteria import questions_in
-from cds_service.patient.facts import Asked, Chart, Mention, OperationFacts, Series
-from cds_service.patient.finding import Evidence
-from cds_service.patient.known import Measure
+from cds_service.patient.facts import Asked, Chart, OperationFacts
+from cds_service.patient.questions.about_measures import Change, Days, MeasureIs
 from cds_service.patient.questions.about_operation import Age, Since, age_bounds_years
 from cds_service.patient.record import Observations, Patient, PatientRecord, Precision, When
 
-_IMAGINED = date(2000, 1, 1)
-"""The imagined chart's day. Any will do: nothing in it is dated."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The whole numbers at which some question changes its answer, in order."""
-
-    days: tuple[int, ...]
-    weeks: tuple[int, ...]
-    years: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class BlankChart(Chart):
-    """A chart that holds nothing and notes what it is asked for."""
-
-    measures: set[str] = field(default_factory=set)
-    codelists: set[str] = field(default_factory=set)
-    medicines: set[str] = field(default_factory=set)
-
-    def series(self, measure: Measure, hours: float | None = None) -> Series | None:
-        self.measures.add(measure.id)
-        return None if self.record.observations is None else Series([], [], [])
-
-    def mentions(self, codelist: str) -> tuple[Mention, ...]:
-        self.codelists.add(codelist)
-        return ()
-
-    def drugs(self, codelist: str) -> tuple[Evidence, ...]:
-        self.medicines.add(codelist)
-        return ()
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +41,7 @@ class Settled:
     by_medicine: Mapping[str, tuple[int, ...]]
     answers: tuple[tuple[int, Any], ...]
     """(place, answer) of those that need not be asked and have something to tell."""
+    trees: Trees
 
     def open_to(self, chart: Chart) -> list[int]:
         """Give the places of those that *chart* may change, in order."""
@@ -89,27 +60,29 @@ class Settled:
 def settle(
     what: str,
     questions: Sequence[Any],
-    ask: Callable[[Any, Asked], tuple[bool, Any]],
+    ask: Callable[[Any, Asked], Answered],
     asked: Asked,
     knowledge: Knowledge,
 ) -> Settled | None:
     """Settle *questions* for every chart that is asked about as *asked* is; None where that cannot be said beforehand.
 
-    *ask* tells of one question whether it speaks, and what it answers otherwise (None: nothing).
+    *ask* tells of one question whether it speaks, what it answers otherwise (None: nothing), what it had to set aside.
     """
     scene = _scene(asked, knowledge)
     if scene is None:
         return None
-    return knowledge.once((what, *scene), lambda: _settle(questions, ask, _imagine(scene, knowledge)))
+    return knowledge.once((what, *scene), lambda: _settle(questions, ask, _imagine(scene, knowledge), knowledge))
 
 
-def _settle(questions: Sequence[Any], ask: Callable[[Any, Asked], tuple[bool, Any]], blank: Asked) -> Settled:
+def _settle(
+    questions: Sequence[Any], ask: Callable[[Any, Asked], Answered], blank: Asked, knowledge: Knowledge
+) -> Settled:
     always: set[int] = set()
     tables: tuple[dict[str, list[int]], ...] = ({}, {}, {})
     answers: list[tuple[int, Any]] = []
     for place, question in enumerate(questions):
         chart = BlankChart(blank.record, blank.chart.known, blank.on)
-        speaks, answer = ask(question, Asked(chart, blank.operation))
+        speaks, answer, _ = ask(question, Asked(chart, blank.operation))
         if speaks:
             always.add(place)
             continue
@@ -119,12 +92,13 @@ def _settle(questions: Sequence[Any], ask: Callable[[Any, Asked], tuple[bool, An
             for one in looked_at:
                 table.setdefault(one, []).append(place)
     by_measure, by_codelist, by_medicine = ({key: tuple(places) for key, places in table.items()} for table in tables)
-    return Settled(frozenset(always), by_measure, by_codelist, by_medicine, tuple(answers))
+    trees = Trees(questions, ask, blank, _limits_known(knowledge))
+    return Settled(frozenset(always), by_measure, by_codelist, by_medicine, tuple(answers), trees)
 
 
 def _scene(asked: Asked, knowledge: Knowledge) -> tuple[Hashable, ...] | None:
     """Say in words of ours all that can make a difference while nothing is mentioned; None where age leaves it open."""
-    limits = knowledge.once("limits", lambda: _limits_of(knowledge))
+    limits = _limits_known(knowledge)
     operation, record = asked.operation, asked.record
     ages = age_bounds_years(asked)
     age = None
@@ -152,18 +126,19 @@ def _how_whole(record: PatientRecord, kind: str) -> bool | None:
 
 def _imagine(scene: tuple[Any, ...], knowledge: Knowledge) -> Asked:
     """Make up a patient of *scene* who has nothing recorded, on the first day of each stretch."""
-    limits: Limits = knowledge.once("limits", lambda: _limits_of(knowledge))
+    limits = _limits_known(knowledge)
     *facts, day, week, age, no_observations, conditions, medications = scene
     names = (
         "surgery_type", "also_types", "guessed_type", "region", "approach", "technique", "instrumented", "fusion",
         "level_count", "level_count_is_minimum", "revision",
     )  # fmt: skip
     operation = OperationFacts(
+        date=IMAGINED,
         **dict(zip(names, facts, strict=True)),
-        post_op_day=_first_of(limits.days, day),
-        completed_week=_first_of(limits.weeks, week),
+        post_op_day=first_of(limits.days, day),
+        completed_week=first_of(limits.weeks, week),
     )
-    years = _first_of(limits.years, age)
+    years = first_of(limits.years, age)
     record = PatientRecord(
         patient=None if years is None else Patient("Patient/imagined", _born(years)),
         observations=None if no_observations else Observations(),
@@ -173,32 +148,52 @@ def _imagine(scene: tuple[Any, ...], knowledge: Knowledge) -> Asked:
             (kind, "") for kind, whole in (("conditions", conditions), ("medications", medications)) if not whole
         ),
     )
-    return Asked(Chart(record, knowledge.known, _IMAGINED), operation)
+    return Asked(Chart(record, knowledge.known, IMAGINED), operation)
 
 
 def _born(years: int) -> When:
-    day = _IMAGINED.replace(year=_IMAGINED.year - years)
+    day = IMAGINED.replace(year=IMAGINED.year - years)
     return When(day, day, Precision.DAY, day.isoformat())
 
 
-def _first_of(limits: tuple[int, ...], stretch: int | None) -> int | None:
-    """Give the first number of a stretch between limits; the one before the first limit for what lies below all."""
-    if stretch is None:
-        return None
-    return limits[stretch - 1] if stretch else min(limits, default=1) - 1
+def _limits_known(knowledge: Knowledge) -> Limits:
+    return knowledge.once("limits", lambda: _limits_of(knowledge))
 
 
 def _limits_of(knowledge: Knowledge) -> Limits:
     days: set[int] = set()
     weeks: set[int] = set()
     years: set[int] = set()
+    values: dict[str, set[float]] = {}
+    taken: dict[str, set[int]] = {}
     for condition in _conditions_of(knowledge):
         for question in questions_in(condition):
             if isinstance(question, Since):
                 (days if question.fact == "post_op_day" else weeks).update(_turns(question))
             elif isinstance(question, Age):
                 years.update(_turns(question))
-    return Limits(tuple(sorted(days)), tuple(sorted(weeks)), tuple(sorted(years)))
+            elif isinstance(question, MeasureIs):
+                limits = question.limits
+                ends = (limits.at_least, limits.above, limits.at_most, limits.below)
+                values.setdefault(question.measure.id, set()).update(end for end in ends if end is not None)
+            if isinstance(question, MeasureIs | Change):
+                taken.setdefault(question.measure.id, set()).update(_turns_of_days(question.days))
+    return Limits(_ordered(days), _ordered(weeks), _ordered(years), _all_ordered(values), _all_ordered(taken))
+
+
+def _ordered(numbers: Iterable[Number]) -> tuple[Number, ...]:
+    return tuple(sorted(numbers))
+
+
+def _all_ordered(by_measure: Mapping[str, Iterable[Number]]) -> Mapping[str, tuple[Number, ...]]:
+    return {measure: _ordered(numbers) for measure, numbers in by_measure.items()}
+
+
+def _turns_of_days(days: Days) -> Iterable[int]:
+    if days.first is not None:
+        yield ceil(days.first)
+    if days.last is not None:
+        yield floor(days.last) + 1
 
 
 def _conditions_of(knowledge: Knowledge) -> Iterable[Any]:

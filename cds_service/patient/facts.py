@@ -493,6 +493,14 @@ class Asked:
             self._fresh[key] = self._read_fresh(measure, hours)
         return self._fresh[key]
 
+    def fresh_by_day(self, measure: Measure, hours: float | None) -> Fresh | None:
+        """As `fresh`, for a question that looks at the day of the newest value as well as at its amount."""
+        return self.fresh(measure, hours)
+
+    def fresh_to_compare(self, measure: Measure, hours: float | None) -> Fresh | None:
+        """As `fresh`, for a question that compares the newest amount with another: no limit of ours decides it."""
+        return self.fresh(measure, hours)
+
     def _read_fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
         series = self.chart.series(measure, hours)
         if series is None:

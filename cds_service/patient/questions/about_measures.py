@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -102,6 +102,10 @@ class Days:
     first: float | None = None
     last: float | None = None
 
+    def look(self, asked: Asked) -> Callable[[Measure, float | None], Fresh | None]:
+        """Give the way to look at values whose day matters, or does not."""
+        return asked.fresh if self.first is None and self.last is None else asked.fresh_by_day
+
     def rule_out(self, value: Value, asked: Asked, quality: tuple[QualityEvent, ...]) -> Finding | None:
         """Give the answer where the day of *value* decides alone: taken outside, or nobody can tell."""
         if self.first is None and self.last is None:
@@ -132,7 +136,7 @@ class MeasureIs:
     needs: frozenset[str] = _NEEDS
 
     def ask(self, asked: Asked) -> Finding:
-        fresh = asked.fresh(self.measure, self.hours)
+        fresh = self.days.look(asked)(self.measure, self.hours)
         if fresh is None:
             return _unasked(self.measure)
         if not fresh.values:
@@ -169,7 +173,7 @@ class Change:
     needs: frozenset[str] = _NEEDS
 
     def ask(self, asked: Asked) -> Finding:
-        fresh = asked.fresh(self.measure, self.hours)
+        fresh = self.days.look(asked)(self.measure, self.hours)
         if fresh is None:
             return _unasked(self.measure)
         if not fresh.values:
@@ -302,7 +306,7 @@ class Drop:
         found: list[Value] = []
         events: tuple[QualityEvent, ...] = ()
         for measure in (self.measure, self.standing):
-            fresh = asked.fresh(measure, self.hours)
+            fresh = asked.fresh_to_compare(measure, self.hours)
             if fresh is None:
                 return _unasked(measure)
             events += fresh.events
