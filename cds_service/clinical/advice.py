@@ -35,7 +35,7 @@ class Withheld:
     """The day on which *from_week* begins, None where no week or no date is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Alert:
     """A safety rule that fired: what it saw (because, evidence), what it does (effect, removes), what to do (do)."""
 
@@ -65,7 +65,7 @@ class Unknown:
     """False where the gap could not change what we say (told in explain, not on the card)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Plan:
     """One operation's protocol at the date asked about."""
 
@@ -105,7 +105,7 @@ class Trace:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Advice:
     """The whole answer for one patient on one day.
 

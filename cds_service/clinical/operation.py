@@ -63,7 +63,7 @@ class Reading(NamedTuple):
     facts: tuple[SurgicalFact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Operation:
     """One operation (episode), possibly recorded as several Procedures, placed on its timeline.
 

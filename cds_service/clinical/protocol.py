@@ -22,7 +22,7 @@ UNKNOWN_SPINE = "UNKNOWN_SPINE"
 _NEVER, _CLEARANCE, _LATER, _SUPERVISED, _PLAIN = range(5)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Ladder:
     """One operation on one protocol: *shifts* are the rules that make it start later, *set_by* the rule that chose the
     protocol (RF34, DQ04 ...), MATRIX where the operation itself did."""

@@ -56,7 +56,7 @@ class Shift:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Safety:
     """What all rules say. *notes* are met rules that are no alert of their own (RF43)."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from datetime import tzinfo
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from datetime import datetime, tzinfo
+from operator import ge, itemgetter
 from typing import overload
 
 from msgspec import Raw
@@ -16,6 +17,11 @@ from cds_service.patient.codes import CodeKey, code_key
 from cds_service.patient.record import Coding, Component, Concept, Observation, Quantity, When
 
 _STANDARD = frozenset({"loinc", "snomed"})
+_MARKS, _FULL = itemgetter(slice(4, 17, 3)), frozenset({"--T::"})
+"""What stands between the digits of a full dateTime."""
+_Places = defaultdict[str | None, defaultdict[str | None, list[int]]]
+"""Where each code stands, by system and code as recorded: most charts name one system throughout."""
+_NO_CODE: CodeKey = ("", "")
 _UNDATED = (0, float("-inf"))
 _NOT_COMPARED = (
     ("value_range", "Range"),
@@ -55,7 +61,7 @@ class LazyObservations:
         """Where anything is recorded under one of *codes*, in the order of the record."""
         index = self._build_index()
         found = [index[key] for key in index.keys() & codes]
-        return found[0] if len(found) == 1 else sorted(set().union(*found))
+        return list(dict.fromkeys(found[0])) if len(found) == 1 else sorted(set().union(*found))
 
     def telling(self, codes: Collection[CodeKey], tells: Callable[[Observation], bool]) -> NewestFirst:
         """As `coded`, without those for which *tells* says no. It is asked once for all that say the same of the same
@@ -67,7 +73,7 @@ class LazyObservations:
             resource = self._resources[position]
             wording = None
             if resource.value_codeable_concept and not resource.component and resource.value_quantity is None:
-                wording = (tuple(_wording(resource.code)), tuple(_wording(resource.value_codeable_concept)))
+                wording = (_wording(resource.code), _wording(resource.value_codeable_concept))
             tells_something = said.get(wording)
             if tells_something is None:
                 tells_something = tells(self._shelf.at(position))
@@ -105,56 +111,81 @@ class LazyObservations:
         """Tell which positions hold which code; this is all that is paid for an Observation nobody asks for."""
         if self._index is not None:
             return self._index
-        own: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(list)
-        parts: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(list)
-        bare = []
+        own: _Places = defaultdict(lambda: defaultdict(list))
+        parts: _Places = defaultdict(lambda: defaultdict(list))
+        last: str | None = None
+        table = own[last]
+        is_odd = False
         for position, resource in enumerate(self._resources):
             codings = resource.code.coding
             for coding in codings:
-                own[coding.system, coding.code].append(position)
+                if coding.system != last:
+                    last = coding.system
+                    table = own[last]
+                table[coding.code].append(position)
             if not codings:
-                bare.append(position)
-            for part in resource.component:
-                for coding in part.code.coding:
-                    parts[coding.system, coding.code].append(position)
-        self._index = {}
-        self._odd = self._not_standard(own, bare)
-        for recorded in (own, parts):
-            for (system, code), positions in recorded.items():
-                if code:
-                    key = code_key(system, code)
-                    known = self._index.get(key)
-                    self._index[key] = positions if known is None else sorted({*known, *positions})
+                is_odd = True
+            if resource.component:
+                for part in resource.component:
+                    for coding in part.code.coding:
+                        parts[coding.system][coding.code].append(position)
+        standard, others = _by_key(own)
+        if is_odd or others:
+            every = set(range(len(self._resources)))
+            self._odd = sorted(every.difference(*standard.values()))
+        self._index = standard
+        for more in (others, *_by_key(parts)):
+            for key, positions in more.items():
+                known = self._index.get(key)
+                self._index[key] = positions if known is None else sorted({*known, *positions})
+        self._index.pop(_NO_CODE, None)
         return self._index
-
-    @staticmethod
-    def _not_standard(own: Mapping[tuple[str | None, str | None], list[int]], bare: list[int]) -> list[int]:
-        """Where no LOINC or SNOMED code stands: rarely anywhere, so only those are looked at that have another one."""
-        standard = {pair for pair in own if pair[1] and code_key(*pair)[0] in _STANDARD}
-        odd = {position for pair in own.keys() - standard for position in own[pair]}
-        if odd:
-            odd.difference_update(*(own[pair] for pair in standard))
-        return sorted(odd.union(bare))
 
     def _newest_first(self, positions: list[int]) -> list[int]:
         """Order by day, then moment, newest first; undated last; equal ones as recorded."""
         if len(positions) < 2:
             return positions
         resources = [self._resources[position] for position in positions]
+        texts = [resource.effective_date_time for resource in resources]
+        if _are_newest_first(texts):
+            return positions
         keys: Sequence[object]
         try:
-            keys = order_keys([resource.effective_date_time for resource in resources])
+            keys = order_keys(texts)
         except ValueError:
             keys = [_time_key(_when(resource, self._zone)) for resource in resources]
         order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
         return [positions[number] for number in order]
 
 
-def _wording(concept: shapes.Concept) -> Iterator[str | None]:
-    """Give all that *concept* says, piece by piece."""
-    yield concept.text
-    for coding in concept.coding:
-        yield from (coding.system, coding.code, coding.display)
+def _are_newest_first(texts: Sequence[str | None]) -> bool:
+    """Tell whether these are full dateTimes with zones that stand in order already, as they do where a server has sorted."""
+    try:
+        moments = list(map(datetime.fromisoformat, texts))  # type: ignore[arg-type]
+        return (
+            moments[0].tzinfo is not None
+            and _FULL.issuperset(map(_MARKS, texts))
+            and all(map(ge, moments, moments[1:]))
+        )
+    except (TypeError, ValueError):  # a text that is missing, no date, or without a zone among others with one
+        return False
+
+
+def _by_key(places: _Places) -> tuple[dict[CodeKey, list[int]], dict[CodeKey, list[int]]]:
+    """Put together what is written differently and means the same: LOINC and SNOMED codes, and all others."""
+    standard: dict[CodeKey, list[int]] = {}
+    others: dict[CodeKey, list[int]] = {}
+    for system, codes in places.items():
+        for code, positions in codes.items():
+            key = code_key(system, code) if code else _NO_CODE
+            found = standard if key[0] in _STANDARD else others
+            found[key] = positions if key not in found else sorted({*found[key], *positions})
+    return standard, others
+
+
+def _wording(concept: shapes.Concept) -> tuple[object, ...]:
+    """Give all that *concept* says."""
+    return (concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
 
 
 class _Shelf:
