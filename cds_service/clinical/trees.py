@@ -71,6 +71,9 @@ class BlankChart(Chart):
         self.measures.add(measure.id)
         return None if self.record.observations is None else Series([], [], [])
 
+    def history(self, measure: Measure) -> Iterator[Value]:
+        raise _LooksCloser
+
     def mentions(self, codelist: str) -> tuple[Mention, ...]:
         self.codelists.add(codelist)
         return ()
@@ -178,25 +181,21 @@ class _Imagined(Asked):
 
     way: Mapping[Look, tuple[Fork, Branch]]
 
-    def fresh(self, measure: Measure, hours: float | None) -> Fresh:
+    def fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
         return self._imagine(Look(measure, hours))
 
-    def fresh_by_day(self, measure: Measure, hours: float | None) -> Fresh:
+    def fresh_by_day(self, measure: Measure, hours: float | None) -> Fresh | None:
         return self._imagine(Look(measure, hours, by_day=True))
 
-    def fresh_to_compare(self, measure: Measure, hours: float | None) -> Fresh:
+    def fresh_to_compare(self, measure: Measure, hours: float | None) -> Fresh | None:
         fresh = self.fresh(measure, hours)
-        if fresh.values:
+        if fresh is not None and fresh.values:
             raise _LooksCloser
         return fresh
 
-    def after_operation(self, measure: Measure) -> Iterator[Value]:
-        raise _LooksCloser
-
-    def before_operation(self, measure: Measure) -> Iterator[Value]:
-        raise _LooksCloser
-
-    def _imagine(self, look: Look) -> Fresh:
+    def _imagine(self, look: Look) -> Fresh | None:
+        if self.record.observations is None:
+            return None
         if look not in self.way:
             raise _NotImagined(look)
         fork, branch = self.way[look]

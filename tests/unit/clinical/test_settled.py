@@ -10,14 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cds_service.clinical import safety
+from cds_service.clinical import safety, trees
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise, advise_after
 from cds_service.clinical.operation import Surgical
 from cds_service.clinical.safety import Silent
+from cds_service.clinical.settled import Settled
 from cds_service.intake.read import read_bundle
 from cds_service.patient.record import When
-from tests.builders import PatientBuilder, a_concept, a_patient, knowledge
+from tests.builders import PatientBuilder, a_concept, a_day, a_patient, knowledge
 from tests.cases.chart import bundle_of
 from tests.cases.stories import Story, all_stories
 from tests.properties.red_flags import RED_FLAGS
@@ -129,3 +130,76 @@ def test_silent_rules_are_put_into_words_once_and_only_when_read():
     assert len(silent) == len(list(silent)) and silent[0] == DISC.advice().trace[0]
     assert silent == DISC.advice().trace and hash(silent) == hash(tuple(silent)) and silent != ()
     assert len(told) == 1
+
+
+def test_a_chart_that_goes_no_known_way_is_asked_about(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(trees, "_MOST_BRANCHES", 1)
+    ours = replace(knowledge())
+    patient = DISC.measured("temperature", 38.2).measured("heart_rate", 125)
+
+    assert patient.advice(ours) == _asking_all(lambda: patient.advice(ours))
+
+
+@pytest.mark.parametrize("value", (35.9, 36, 37.9, 38, 38.2, 38.5, 38.6, 39, 41))
+@pytest.mark.parametrize("days", (1, 3, 30))
+def test_a_value_on_or_beside_a_limit_goes_its_own_way(value: float, days: int):
+    for surgery_type in ("LUM_DISC", "CRV_PFUS"):
+        patient = a_patient().after(surgery_type, days=days).measured("temperature", value)
+
+        assert patient.advice() == _asking_all(patient.advice)
+
+
+@pytest.mark.parametrize("comparator", ("<", ">", ">="))
+def test_a_value_that_is_no_plain_number_is_asked_about(comparator: str):
+    patient = DISC.measured("temperature", 38.2, comparator=comparator)
+
+    assert patient.advice() == _asking_all(patient.advice)
+
+
+@pytest.mark.parametrize("days", (3, 4, 5, 6, 8, 9, 13, 14, 41, 42, 60, None))
+@pytest.mark.parametrize("value", (4, 12, 35, 50, 120))
+def test_a_value_counts_with_the_day_on_which_it_was_taken(days: int | None, value: float):
+    operated = a_patient().after("LUM_FUS", days=days, technique="TLIF").measured("crp", value)
+    for patient in (operated, operated.measured("crp", 3, days_ago=1), operated.measured("wbc", 14, when=None)):
+        assert patient.advice() == _asking_all(patient.advice)
+
+
+def test_what_has_been_imagined_of_one_chart_does_not_hide_a_finding_of_the_next():
+    low = DISC.measured("systolic", 85)
+
+    for patient in (low, low.has("snomed", "404640003", "Dizziness"), low.takes("atc", "B01AA03", "Warfarin"), low):
+        assert patient.advice() == _asking_all(patient.advice)
+
+
+def test_values_set_aside_are_told_as_if_all_had_been_asked():
+    patient = (
+        DISC.measured("temperature", 38, days_ago=9).measured("heart_rate", 70, unit="furlong").measured("spo2", 95)
+    )
+    later = patient.measured("respiratory_rate", 14, days_ago=-1).measured("pain", 3, days_ago=30)
+
+    assert {one.rule for one in later.advice().data_quality} == {"DQ09", "DQ10", "DQ11"}
+    assert later.advice() == _asking_all(later.advice)
+
+
+def test_nothing_of_a_chart_is_kept():
+    ours = replace(knowledge())
+    patient = replace(a_patient(date(2031, 3, 9)), patient=replace(DISC.patient, birth_date=a_day(date(1957, 7, 13))))
+    patient = patient.after("LUM_FUS", days=47, technique="TLIF").measured("temperature", 36.83).measured("crp", 7.77)
+    patient = patient.measured("pain", 8).has("icd10cm", "M81.0", "Brittle as glass", days_ago=5000)
+
+    patient.advice(ours)
+
+    settled = [one for one in ours._worked_out.values() if isinstance(one, Settled)]
+    kept = repr((ours._worked_out, [list(one.trees._roots.values()) for one in settled]))
+    assert "LUM_FUS" in kept and "Fork" in kept
+    for theirs in (
+        "36.83",
+        "7.77",
+        "2031",
+        "1957",
+        "datetime.date(203",
+        "Brittle",
+        "Observation/",
+        "Condition/",
+    ):
+        assert theirs not in kept
