@@ -48,6 +48,8 @@ HEADERS_SECONDS = 10.0
 BYTES_PER_SECOND_LEAST = 50_000
 STALL_SECONDS = 3.0
 BLOCK_BYTES = 256 * 1024
+BODY_BLOCK_BYTES = 2 * 1024 * 1024
+_PEEK_BYTES = 2048
 AT_ONCE_BYTES_MOST = 2 * 1024 * 1024
 """A larger body takes so long that other requests should get a turn beside it."""
 _LARGE_AT_ONCE = 2
@@ -136,7 +138,7 @@ class Connection(TConn):
         super().__init__(*given)
         self.received = bytearray()
         self.head = b""
-        self.pieces: list[bytes] = []
+        self.pieces: list[bytes] | None = None
         self.missing = 0
         self.body: bytes | None = None
         self.environ: dict[str, Any] | None = None
@@ -180,16 +182,16 @@ class Connection(TConn):
 
     def take(self, block: bytes, body_bytes_most: int) -> bool:
         """Take what came; True once a request can be handed over."""
-        if self.missing:
+        if self.missing and self.pieces is not None:
             self.pieces.append(block)
             self.missing -= len(block)
         else:
             self._look_at(self.received + block if self.received else block, body_bytes_most)
         if not self.whole:
             return False
-        if self.pieces:
+        if self.pieces is not None:
             self.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-            self.pieces = []
+            self.pieces = None
         return True
 
     def _look_at(self, received: bytes | bytearray, body_bytes_most: int) -> None:
@@ -199,8 +201,9 @@ class Connection(TConn):
         if arrival.body_at is not None and not arrival.in_doubt:
             end = arrival.body_at + arrival.body_bytes
             self.head = bytes(received[: arrival.body_at])
-            self.pieces = [bytes(memoryview(received)[arrival.body_at : end])]
-            self.missing = arrival.body_bytes - len(self.pieces[0])
+            begun = bytes(memoryview(received)[arrival.body_at : end])
+            self.pieces = [begun] if begun else []
+            self.missing = arrival.body_bytes - len(begun)
         elif arrival.size is not None:
             end = arrival.size
             self.head = bytes(received[:end])
@@ -330,7 +333,7 @@ class PatientWorker(ThreadWorker):
             return
         while conn in self.collecting:
             try:
-                block = client.recv(min(conn.missing, BLOCK_BYTES) or BLOCK_BYTES)
+                block = _receive(conn, client)
             except BlockingIOError:
                 return
             except OSError:
@@ -489,6 +492,17 @@ def _refusal(error: Exception) -> bytes:
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body
+
+
+def _receive(conn: Connection, client: socket.socket) -> bytes:
+    """Take what is there, of a new request its head alone: the body then comes in one piece most of the time, and is read
+    from where the kernel put it."""
+    if conn.missing:
+        return client.recv(min(conn.missing, BODY_BLOCK_BYTES))
+    if conn.received or conn.lingering:
+        return client.recv(BLOCK_BYTES)
+    head_bytes = client.recv(_PEEK_BYTES, socket.MSG_PEEK).find(b"\r\n\r\n") + 4
+    return client.recv(head_bytes if head_bytes > 3 else BLOCK_BYTES)
 
 
 def _is_short(conn: Connection) -> bool:
