@@ -11,7 +11,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,9 @@ def steps(practice: Practice, body: bytes) -> dict[str, Callable[[dict[str, Any]
             hook_instance=call.hook_instance,
             user=call.context["userId"],
             encounter_id=call.context.get("encounterId"),
+            orders=had["sort the record"].orders,
         )
-        return build_cards(had["advise"], knowledge, replace(facts, orders=had["sort the record"].orders))
+        return build_cards(had["advise"], knowledge, facts)
 
     return {
         "read the envelope": lambda had: read_call(body, (PATIENT_VIEW,), True, check_depth, OBSERVATIONS_APART),

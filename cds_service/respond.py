@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Protocol
 
@@ -29,7 +29,7 @@ from cds_service.intake.prefetch import Gathered, Templates, gather, offered
 from cds_service.intake.read import TYPES, Drafts, read_drafts, read_record
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts, Link
-from cds_service.patient.record import PatientRecord
+from cds_service.patient.record import Order, PatientRecord
 from cds_service.picture import picture
 from cds_service.wire.apart import Apart
 from cds_service.wire.request import HookCall
@@ -150,16 +150,15 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
     """
     began = time.perf_counter()
     on = _day(call, practice, at)
-    facts = _call_facts(call, practice, terms, at)
     try:
         gathered = _gather(call, practice, terms, on)
         record = _record(call, practice, gathered)
     except (RequiredDataMissing, WrongPatient) as error:
         if "card" not in (terms.missing_data, practice.missing_data):
             raise
-        return _answer_without_data(error, practice, facts)
+        return _answer_without_data(error, practice, _call_facts(call, practice, terms, at))
     read = time.perf_counter()
-    advice, _, cards = _conclude(call, practice, facts, record, on, at)
+    advice, _, cards = _conclude(call, practice, terms, record, on, at)
     return Answer(cards, _facts(advice, cards, record, gathered, read - began, time.perf_counter() - read))
 
 
@@ -171,19 +170,19 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     on = _day(call, practice, at)
     gathered = _gather(call, practice, terms, on)
     record = _record(call, practice, gathered)
-    facts = _call_facts(call, practice, terms, at)
-    advice, occasion, cards = _conclude(call, practice, facts, record, on, at)
+    advice, occasion, cards = _conclude(call, practice, terms, record, on, at)
     drawn = picture(advice, record, practice.knowledge, _moment(call, at))
     return explain(advice, practice.knowledge, cards, occasion) | {"picture": drawn}
 
 
 def _conclude(
-    call: HookCall, practice: Practice, facts: CallFacts, record: PatientRecord, on: date, at: datetime
+    call: HookCall, practice: Practice, terms: Terms, record: PatientRecord, on: date, at: datetime
 ) -> tuple[Advice, Occasion | None, tuple[Card, ...]]:
     """The one way from a record to advice and cards, for the answer and for its explanation alike."""
     advice = advise(record, practice.knowledge, on, _moment(call, at))
     occasion = _occasion(call, practice, record, advice)
-    return advice, occasion, build_cards(advice, practice.knowledge, replace(facts, orders=record.orders), occasion)
+    facts = _call_facts(call, practice, terms, at, record.orders)
+    return advice, occasion, build_cards(advice, practice.knowledge, facts, occasion)
 
 
 def _moment(call: HookCall, at: datetime) -> datetime | None:
@@ -262,7 +261,9 @@ def _server(call: HookCall, practice: Practice, terms: Terms) -> tuple[FhirServe
     return client.at(call.fhir_server, token), ""
 
 
-def _call_facts(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> CallFacts:
+def _call_facts(
+    call: HookCall, practice: Practice, terms: Terms, at: datetime, orders: tuple[Order, ...] | None = None
+) -> CallFacts:
     return CallFacts(
         hook=call.service.hook,
         patient_id=call.patient_id,
@@ -276,6 +277,7 @@ def _call_facts(call: HookCall, practice: Practice, terms: Terms, at: datetime) 
         order_profile=terms.order_profile,
         language=terms.language,
         tenant=terms.id,
+        orders=orders,
         links=practice.links,
     )
 

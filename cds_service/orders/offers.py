@@ -192,6 +192,7 @@ class _Made:
         self.call = call
         self.plans = advice.plans
         self.own = self._own(card)
+        self._ours = self._what_is_ours()
         self._in_json: InJson | None = None
 
     def _own(self, card: str) -> Own:
@@ -231,11 +232,11 @@ class _Made:
 
     def programme(self) -> Sequence[Action]:
         """Goal(s), CarePlan and the home programme's ServiceRequest, in the order of a transaction."""
-        shown = tuple((one.exercise, one.dose, one.caution) for one in self.advice.programme)
+        shown = tuple([(one.exercise, one.dose, one.caution) for one in self.advice.programme])
         return self._cast("programme", shown, self._programme)
 
     def referral(self) -> Sequence[Action]:
-        shown = tuple((one.exercise, one.dose) for one in self.advice.supervised)
+        shown = tuple([(one.exercise, one.dose) for one in self.advice.supervised])
         return self._cast("referral", (shown, order_refusal(self.advice)), self._referral)
 
     def _cast(self, what: str, shown: Hashable, write: Callable[[Own], list[Action]]) -> Sequence[Action]:
@@ -245,34 +246,34 @@ class _Made:
         these say.
         """
         own = self.own
-        if not self._fits_a_mould():
+        if self._ours is None:
             return write(own)
-        plan = self.plans[0]
-        by, test = own.by, plan.next_test
-        question = (
-            what, shown, by.profile, by.in_r5, self.call.service_base_url, self.advice.knowledge_version,
-            plan.protocol.id, tuple([say for _, say in plan.restrictions]), test and (test.week, test.say),
-            plan.operation.fusion, tuple([one.text for one in own.goals]),
-            by.encounter is None, own.start is None, own.end is None, bool(own.facts),
-        )  # fmt: skip
-        mould = self.knowledge.kept(question, lambda: actions_mould(write(stand_ins(own))))
+        mould = self.knowledge.kept((what, shown, self._ours), lambda: actions_mould(write(stand_ins(own))))
         if not mould.is_full:
             return write(own)
         if self._in_json is None:
             self._in_json = InJson(own)
         return cast(mould, self._in_json)
 
-    def _fits_a_mould(self) -> bool:
-        """One protocol as knowledge has it, in one of its phases, with goals that all are to be set; and levels that stand
-        the same in plain text and in a narrative."""
-        plan, own = self.plans[0], self.own
+    def _what_is_ours(self) -> Hashable | None:
+        """What every mould of this card says beside its exercises; None where no mould fits.
+
+        One does for one protocol as knowledge has it, in one of its phases, with goals that all are to be set, and with
+        levels that stand the same in plain text and in a narrative.
+        """
+        own = self.own
+        if len(self.plans) != 1 or any([one.known for one in own.goals]) or escape(own.operations) != own.operations:
+            return None
+        plan, by = self.plans[0], own.by
+        if plan.phase is None or self.knowledge.protocols.get(plan.protocol.id) is not plan.protocol:
+            return None
+        test = plan.next_test
         return (
-            len(self.plans) == 1
-            and plan.phase is not None
-            and self.knowledge.protocols.get(plan.protocol.id) is plan.protocol
-            and not any(one.known for one in own.goals)
-            and escape(own.operations) == own.operations
-        )
+            by.profile, by.in_r5, self.call.service_base_url, self.advice.knowledge_version, plan.protocol.id,
+            tuple([say for _, say in plan.restrictions]), test and (test.week, test.say), plan.operation.fusion,
+            tuple([one.text for one in own.goals]), by.encounter is None, own.start is None, own.end is None,
+            bool(own.facts),
+        )  # fmt: skip
 
     def _programme(self, own: Own) -> list[Action]:
         plan_id, request_id = own.id_of("care-plan"), own.id_of("home-programme")
