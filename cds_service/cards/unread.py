@@ -34,6 +34,8 @@ _ANYTHING = ("entry of unknown type", "entries of unknown type")
 
 def unread_line(advice: Advice) -> str:
     """Give "**Could not read:** 1 procedure, 2 observations." as Markdown; "" where all could be read and had."""
+    if not advice.unread and not advice.gaps:
+        return ""
     told = _told(advice)
     return f"**Could not read:** {plain(told, 300)}. What is not read is not taken as normal." if told else ""
 

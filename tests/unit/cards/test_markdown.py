@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cds_service.cards.markdown import plain, readable, table
+from cds_service.cards.markdown import _AUTOLINK, _may_be_linked, plain, readable, table
 from cds_service.patient.chart_text import one_line
 
 GFM = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
@@ -111,3 +111,26 @@ def test_units_and_comparisons_are_written_as_people_write_them() -> None:
 )
 def test_moments_and_converted_values_are_short(recorded: str, shown: str) -> None:
     assert readable(recorded) == shown
+
+
+ADDRESSES = st.text(st.sampled_from("aA:/@w.W ſKıjvscriptdatmlxfe_-1"), max_size=12)
+NEAR_ADDRESSES = st.builds(
+    "{}{}{}".format,
+    ADDRESSES,
+    st.sampled_from(
+        ["", "javascript:", "JavaScript:", "data:", "VBSCRIPT:", "mailto:", "xmpp:", "file:", "www.", "://"]
+    ),
+    ADDRESSES,
+)
+
+
+@given(NEAR_ADDRESSES)
+def test_the_quick_look_for_addresses_misses_none(text: str) -> None:
+    assert _may_be_linked(text) or not _AUTOLINK.search(text)
+
+
+@given(st.text(st.sampled_from("a \t\n\u2003\u200b\u0301é")))
+def test_a_line_has_one_space_between_words(text: str) -> None:
+    line = one_line(text)
+
+    assert line == " ".join(line.split())
