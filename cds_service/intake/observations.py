@@ -267,12 +267,13 @@ class _Converter:
     def convert(self, resource: shapes.Observation, reference: str) -> Observation:
         """Convert one Observation. A field that cannot be read is as if it were not recorded."""
         value, absent = self._value(resource)
-        site = self._many(resource.body_site)
+        site = self._many(resource.body_site) if resource.body_site else ()
+        text = resource.effective_date_time
         return Observation(
             reference,
             resource.status,
             self._concept(resource.code),
-            _when(resource, self._zone),
+            read_when(text, self._zone) if text else _when(resource, self._zone),
             value,
             absent,
             tuple(map(self._component, resource.component)) if resource.component else (),

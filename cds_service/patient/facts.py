@@ -124,6 +124,17 @@ class Series:
 
 
 @dataclass(slots=True)
+class _Reader:
+    """The Observations of one measure, newest first, each read when its turn comes and once for all who ask."""
+
+    unread: Iterator[Observation]
+    series: Series
+    """What has been read so far."""
+    steps: list[tuple[int, int, int]]
+    """How much *series* held after each Observation: usable, faulty, future values."""
+
+
+@dataclass(slots=True)
 class Fresh:
     """The values of a measure that may judge today, newest first; *events* tell what was set aside and why."""
 
@@ -158,7 +169,7 @@ class Chart:
     _drugs: dict[str, tuple[Evidence, ...]] | None = None
     _by_words: tuple[Observation, ...] | None = None
     _lists_by_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _histories: dict[str, tuple[Iterator[Observation], Series]] = field(default_factory=dict)
+    _readers: dict[str, _Reader] = field(default_factory=dict)
     _measures: Set[str] | None = None
 
     # ---- measures -----------------------------------------------------------------------------------------------
@@ -179,16 +190,38 @@ class Chart:
 
     def _read_series(self, measure: Measure, hours: float | None) -> Series:
         oldest = None if hours is None else self.on - timedelta(days=hours // 24 + 1)
-        series = Series([], [], [])
-        for one in self._candidates(measure):
-            if oldest is not None and series.values and _is_before(series.values[-1].when, oldest):
+        reader = self._reader(measure)
+        series, step = reader.series, 0
+        while True:
+            values, faulty, future = reader.steps[step]
+            if oldest is not None and values and _is_before(series.values[values - 1].when, oldest):
                 break
-            self._read_one(one, measure, series)
-        return series
+            step += 1
+            if step == len(reader.steps) and not self._read_next(measure, reader):
+                break
+        return Series(series.values[:values], series.faulty[:faulty], series.future[:future])
+
+    def _reader(self, measure: Measure) -> _Reader:
+        reader = self._readers.get(measure.id)
+        if reader is None:
+            reader = self._readers[measure.id] = _Reader(
+                iter(self._candidates(measure)), Series([], [], []), [(0, 0, 0)]
+            )
+        return reader
+
+    def _read_next(self, measure: Measure, reader: _Reader) -> bool:
+        """Read one more Observation of *measure*; False where there is none."""
+        one = next(reader.unread, None)
+        if one is None:
+            return False
+        series = reader.series
+        self._read_one(one, measure, series)
+        reader.steps.append((len(series.values), len(series.faulty), len(series.future)))
+        return True
 
     def _read_one(self, one: Observation, measure: Measure, series: Series) -> None:
         """Add to *series* what *one* Observation says of *measure*."""
-        if one.status in _NOT_USED or not _names_any(one, measure.only_with_words):
+        if one.status in _NOT_USED or measure.only_with_words and not _names_any(one, measure.only_with_words):
             return
         for concept, raw in _parts(one, measure):
             amount = read_amount(raw, measure)
@@ -211,16 +244,12 @@ class Chart:
         """
         if self.record.observations is None:
             return
-        if measure.id not in self._histories:
-            self._histories[measure.id] = (iter(self._candidates(measure)), Series([], [], []))
-        unread, series = self._histories[measure.id]
-        values, place = series.values, 0
+        reader = self._reader(measure)
+        values, place = reader.series.values, 0
         while True:
             while place == len(values):
-                one = next(unread, None)
-                if one is None:
+                if not self._read_next(measure, reader):
                     return
-                self._read_one(one, measure, series)
             yield values[place]
             place += 1
 
@@ -470,11 +499,10 @@ class Asked:
 
     def after_operation(self, measure: Measure) -> Iterator[Value]:
         """Give the usable values that may count for *measure* after this operation, of any age, newest first."""
-        return self._after(self.chart.history(measure), measure)
-
-    def _after(self, values: Iterable[Value], measure: Measure) -> Iterator[Value]:
-        anyhow = not measure.must_follow_operation
-        return (value for value in values if anyhow or not self.is_before_operation(value.when))
+        values = self.chart.history(measure)
+        if not measure.must_follow_operation:
+            return values
+        return (value for value in values if not self.is_before_operation(value.when))
 
     def before_operation(self, measure: Measure) -> Iterator[Value]:
         """Give the usable values dated before this operation, newest first: the baseline."""
@@ -505,7 +533,11 @@ class Asked:
         series = self.chart.series(measure, hours)
         if series is None:
             return None
-        after = list(self._after(series.values, measure))
+        if not (series.values or series.faulty or series.future):
+            return Fresh((), (), measure, hours, False, False)
+        after = series.values
+        if measure.must_follow_operation:
+            after = [value for value in after if not self.is_before_operation(value.when)]
         fresh = [value for value in after if self._is_fresh(value, hours)]
         events = series.future[:1]
         events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
@@ -558,8 +590,6 @@ def duration(hours: float | None) -> str:
 
 
 def _names_any(one: Observation, words: tuple[str, ...]) -> bool:
-    if not words:
-        return True
     texts = [*one.code.words, *one.notes, *(one.body_site.words if one.body_site else ())]
     said = " ".join(texts).lower()
     return any(word in said for word in words)
@@ -570,12 +600,11 @@ def _is_worded(concept: Concept, measure: Measure) -> bool:
     return any(word in said for word in measure.words)
 
 
-def _parts(one: Observation, measure: Measure) -> Iterator[tuple[Concept, object]]:
-    if _tells(one.code, measure):
-        yield one.code, one.value
-    for part in one.components:
-        if _tells(part.code, measure):
-            yield part.code, part.value
+def _parts(one: Observation, measure: Measure) -> list[tuple[Concept, object]]:
+    found: list[tuple[Concept, object]] = [(one.code, one.value)] if _tells(one.code, measure) else []
+    if one.components:
+        found += [(part.code, part.value) for part in one.components if _tells(part.code, measure)]
+    return found
 
 
 def _tells(concept: Concept, measure: Measure) -> bool:

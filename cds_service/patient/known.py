@@ -122,7 +122,7 @@ class CodelistIndex:
     def __init__(self, codelists: Iterable[Codelist]):
         self._exact: dict[CodeKey, tuple[str, ...]] = {}
         self._families: dict[tuple[str, int], dict[str, tuple[str, ...]]] = {}
-        self._words: list[tuple[re.Pattern[str], str]] = []
+        self._words: list[tuple[tuple[str, ...], re.Pattern[str], str]] = []
         self._first_words: dict[str, set[int]] = {}
         """Which lists (by their place in *_words*) have words that begin with this one."""
         self._terms: dict[CodeKey, str] = {}
@@ -142,10 +142,11 @@ class CodelistIndex:
                 if codelist.id == CARRIERS:
                     carriers.add((system, code))
             if codelist.words:
-                pattern = "|".join(re.escape(words.lower()) for words in codelist.words)
-                for words in codelist.words:
-                    self._first_words.setdefault(_WORD.search(words.lower()).group(), set()).add(len(self._words))
-                self._words.append((re.compile(rf"\b(?:{pattern})\b"), codelist.id))
+                lowered = tuple(words.lower() for words in codelist.words)
+                pattern = "|".join(map(re.escape, lowered))
+                for words in lowered:
+                    self._first_words.setdefault(_WORD.search(words).group(), set()).add(len(self._words))
+                self._words.append((lowered, re.compile(rf"\b(?:{pattern})\b"), codelist.id))
         self.observable: frozenset[CodeKey] = frozenset(observable)
         """Codes under which a finding may be sent as an Observation."""
         self.carriers: frozenset[CodeKey] = frozenset(carriers)
@@ -175,7 +176,9 @@ class CodelistIndex:
         said = self._first_words.keys() & _WORD.findall(lowered)
         found = []
         for place in sorted(set().union(*(self._first_words[word] for word in said))):
-            pattern, codelist = self._words[place]
+            phrases, pattern, codelist = self._words[place]
+            if not any([phrase in lowered for phrase in phrases]):
+                continue
             for match in pattern.finditer(lowered):
                 if not _NEGATED.search(lowered[: match.start()]) and not _NOT_THE_THING.match(lowered, match.end()):
                     found.append(codelist)

@@ -249,7 +249,10 @@ def read_amount(value: Quantity | Concept | str | bool | None, measure: Measure)
         value = _from_text(value)
     if not isinstance(value, Quantity):
         return None
-    plan = _plan(_short(value.unit), _short(value.code), measure)
+    unit, code = value.unit, value.code
+    if len(unit or "") > _LONGEST_UNIT or len(code or "") > _LONGEST_UNIT:
+        unit, code = _short(unit), _short(code)
+    plan = _plan(unit, code, measure)
     if not isinstance(plan, tuple):
         return plan
     factor, offset = plan
@@ -259,7 +262,7 @@ def read_amount(value: Quantity | Concept | str | bool | None, measure: Measure)
     converted = round(number * factor + offset, _DECIMALS)
     if not measure.plausible_from <= converted <= measure.plausible_to:
         return Ignored(f"the number is not possible for {measure.name}")
-    return _bounded(converted, value.comparator)
+    return _bounded(converted, value.comparator) if value.comparator else Amount(converted, converted)
 
 
 def _short(unit: str | None) -> str | None:
@@ -273,9 +276,7 @@ def _from_text(text: str) -> Quantity | None:
     return Quantity(float(match["number"]), match["unit"], None, match["comparator"])
 
 
-def _bounded(value: float, comparator: str | None) -> Amount | Ignored:
-    if not comparator:
-        return Amount(value, value)
+def _bounded(value: float, comparator: str) -> Amount | Ignored:
     if comparator in ("<", "<="):
         return Amount(float("-inf"), value, high_open=comparator == "<")
     if comparator in (">", ">="):
