@@ -293,8 +293,6 @@ class _Converter:
         return found
 
     def _many(self, raw: Raw) -> tuple[Concept, ...]:
-        if not raw:
-            return ()
         written = bytes(raw)
         found = self._fields.get(written)
         if found is None:

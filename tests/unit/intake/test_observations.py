@@ -11,7 +11,7 @@ import pytest
 from cds_service.intake import observations as module
 from cds_service.intake.observations import LazyObservations
 from cds_service.intake.read import read_record
-from cds_service.patient.record import Component, Concept, Observations, Quantity
+from cds_service.patient.record import Component, Concept, Observation, Observations, Quantity
 
 HEART, PANEL, SYSTOLIC = ("loinc", "8867-4"), ("loinc", "85354-9"), ("loinc", "8480-6")
 
@@ -67,6 +67,36 @@ def test_they_are_found_by_any_of_their_codes_once() -> None:
 
     assert ids(found.coded({HEART, ("snomed", "364075005")})) == ["o0"]
     assert ids(found.coded([("loinc", "9279-1")])) == ["o1"] and ids(found.coded(())) == []
+
+
+def test_a_code_written_twice_finds_its_observation_once() -> None:
+    code = coded("8867-4")["coding"]
+    found = lazy(
+        {"code": {"coding": code * 2}},
+        {"code": {"coding": [*code, {"system": "urn:oid:2.16.840.1.113883.6.1", "code": "8867-4"}]}},
+    )
+
+    assert ids(found.coded({HEART})) == ["o0", "o1"]
+    assert set(found.keys()) == {HEART} == set(Observations(tuple(found.all())).keys())
+
+
+def test_what_tells_nothing_is_left_out_and_looked_at_once_for_each_wording() -> None:
+    never, now = (
+        {"coding": [{"system": "http://snomed.info/sct", "code": code}]} for code in ("266919005", "77176002")
+    )
+    found = lazy(
+        {"valueCodeableConcept": never}, {"valueCodeableConcept": now}, {"valueCodeableConcept": never},
+        {"valueString": "never"}, {"valueCodeableConcept": now, "component": [{"code": coded("8480-6")}]},
+    )  # fmt: skip
+    asked = []
+
+    def tells(one: Observation) -> bool:
+        asked.append(one.reference)
+        return not isinstance(one.value, Concept) or one.value.codings[0].code == "77176002"
+
+    assert ids(found.telling({HEART}, tells)) == ["o1", "o3", "o4"]
+    assert asked == ["Observation/o0", "Observation/o1", "Observation/o3", "Observation/o4"]
+    assert ids(Observations(tuple(found.all())).telling({HEART}, tells)) == ["o1", "o3", "o4"]
 
 
 def test_they_are_found_by_the_code_of_a_component() -> None:
