@@ -7,6 +7,7 @@ when the fetch fails the last good set still serves for a day. Symmetric and pri
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import threading
@@ -46,6 +47,8 @@ ALGORITHMS: dict[str, tuple[str, str | None]] = {
 _MEMBERS = {"EC": ("crv", "x", "y"), "RSA": ("e", "n"), "OKP": ("crv", "x")}
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 RSA_BITS_LEAST = 2048
+_KEYS_AT_HAND = 256
+"""Callers' public keys that are kept ready to verify with: to read one anew costs a fifth of verifying with it."""
 
 
 class KeyFault(ValueError):
@@ -83,17 +86,27 @@ class PublicKey:
 
     def for_algorithm(self, algorithm: str) -> jwt.PyJWK:
         """Give the key bound to *algorithm*, so that nothing in a token can change how it is used."""
-        return jwt.PyJWK({"kty": self.key_type, **dict(self.members)}, algorithm=algorithm)
+        return _bound(self, algorithm)
 
     @property
     def thumbprint(self) -> str:
         """SHA-256 thumbprint of the key, base64url without padding (RFC 7638)."""
-        needed = {
-            "kty": self.key_type,
-            **{name: value for name, value in self.members if name in _MEMBERS[self.key_type]},
-        }
-        text = json.dumps(needed, sort_keys=True, separators=(",", ":"))
-        return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        return _thumbprint(self)
+
+
+@functools.lru_cache(maxsize=_KEYS_AT_HAND)
+def _bound(key: PublicKey, algorithm: str) -> jwt.PyJWK:
+    return jwt.PyJWK({"kty": key.key_type, **dict(key.members)}, algorithm=algorithm)
+
+
+@functools.lru_cache(maxsize=_KEYS_AT_HAND)
+def _thumbprint(key: PublicKey) -> str:
+    needed = {
+        "kty": key.key_type,
+        **{name: value for name, value in key.members if name in _MEMBERS[key.key_type]},
+    }
+    text = json.dumps(needed, sort_keys=True, separators=(",", ":"))
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 def read_key(entry: Mapping[str, Any]) -> PublicKey | None:
