@@ -21,6 +21,7 @@ _MARKS, _FULL = itemgetter(slice(4, 17, 3)), frozenset({"--T::"})
 """What stands between the digits of a full dateTime."""
 _Places = defaultdict[str | None, defaultdict[str | None, list[int]]]
 """Where each code stands, by system and code as recorded: most charts name one system throughout."""
+_WORDINGS_KEPT = 8
 _NO_CODE: CodeKey = ("", "")
 _UNDATED = (0, float("-inf"))
 _NOT_COMPARED = (
@@ -67,19 +68,17 @@ class LazyObservations:
         """As `coded`, without those for which *tells* says no. It is asked once for all that say the same of the same
         (never smoked, thirty times over), so it may look at code and value, and at nothing else.
         """
-        said: dict[tuple[object, ...] | None, bool] = {}
+        said: list[tuple[shapes.Concept, shapes.Concept, bool]] = []
         kept = []
         for position in self._positions(codes):
             resource = self._resources[position]
-            wording = None
-            if resource.value_codeable_concept and not resource.component and resource.value_quantity is None:
-                wording = (_wording(resource.code), _wording(resource.value_codeable_concept))
-            tells_something = said.get(wording)
-            if tells_something is None:
-                tells_something = tells(self._shelf.at(position))
-                if wording is not None:
-                    said[wording] = tells_something
-            if tells_something:
+            code, value = resource.code, resource.value_codeable_concept
+            known = next((known for told, what, known in said if told == code and what == value), None)
+            if known is None or resource.component or resource.value_quantity:
+                known = tells(self._shelf.at(position))
+                if value is not None and not resource.component and not resource.value_quantity:
+                    said = [(code, value, known), *said[:_WORDINGS_KEPT]]
+            if known:
                 kept.append(position)
         return NewestFirst(self._shelf.at, self._newest_first(kept))
 
@@ -118,13 +117,16 @@ class LazyObservations:
         is_odd = False
         for position, resource in enumerate(self._resources):
             codings = resource.code.coding
-            for coding in codings:
+            if len(codings) == 1:  # as nearly all are; a loop over one costs as much again
+                coding = codings[0]
                 if coding.system != last:
                     last = coding.system
                     table = own[last]
                 table[coding.code].append(position)
-            if not codings:
-                is_odd = True
+            else:
+                is_odd = is_odd or not codings
+                for coding in codings:
+                    own[coding.system][coding.code].append(position)
             if resource.component:
                 for part in resource.component:
                     for coding in part.code.coding:
@@ -181,11 +183,6 @@ def _by_key(places: _Places) -> tuple[dict[CodeKey, list[int]], dict[CodeKey, li
             found = standard if key[0] in _STANDARD else others
             found[key] = positions if key not in found else sorted({*found[key], *positions})
     return standard, others
-
-
-def _wording(concept: shapes.Concept) -> tuple[object, ...]:
-    """Give all that *concept* says."""
-    return (concept.text, *[(coding.system, coding.code, coding.display) for coding in concept.coding])
 
 
 class _Shelf:
