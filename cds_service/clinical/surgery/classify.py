@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_service.clinical.operation import Assertion, Basis, Reading
 from cds_service.clinical.surgery import icd10pcs, opcs
 from cds_service.clinical.surgery.merge import UNKNOWN_SPINE, Conclusion, conclude
-from cds_service.clinical.surgery.spoken import around, phrases, read_titles, speaks_of_spine, title_fact
+from cds_service.clinical.surgery.spoken import Heard, around, phrases, read_titles, speaks_of_spine, title_fact
 from cds_service.clinical.surgery.systems import read_code
 from cds_service.clinical.surgery.text import TextReading
 from cds_service.knowledge.surgery import COMPANION, NO, UNLISTED, UNLISTED_ANY, YES, SurgeryKnowledge, SurgicalFact
@@ -29,16 +29,21 @@ def read_procedure(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading
     Codes are read first; titles, sites, notes, reasons and devices refine them. A title alone is a guess for display.
     Source: dossier section 0 items 1 and 2, 1.3 ("text result is display-only"), DQ05.
     """
-    return read_and_conclude(procedure, knowledge)[0]
+    return read_and_conclude(procedure, knowledge, {})[0]
 
 
-def read_and_conclude(procedure: Procedure, knowledge: SurgeryKnowledge) -> tuple[Reading, Conclusion | None]:
-    """Do as `read_procedure` does, and give beside it what was concluded from the reading's facts; None without a code."""
+def read_and_conclude(
+    procedure: Procedure, knowledge: SurgeryKnowledge, heard: Heard
+) -> tuple[Reading, Conclusion | None]:
+    """Do as `read_procedure` does, and give beside it what was concluded from the reading's facts; None without a code.
+
+    *heard* keeps what titles were read as; it must not outlive the call that the chart came with.
+    """
     coded, unsure = _facts_of_codes(procedure, knowledge)
     status = _STATUS_SAYS.get(procedure.status or "")
     if coded and not unsure and all([fact.operation == NO for fact in coded]):
         return _no_operation(procedure, coded, status or Assertion.PERFORMED), None
-    titles = read_titles(procedure.code.words, knowledge.words)
+    titles = read_titles(procedure.code.words, knowledge.words, heard)
     if unsure and (not titles or speaks_of_spine(titles)):
         coded += unsure
     assertion = status or _assertion(titles)
@@ -111,7 +116,7 @@ def _read_words(
 ) -> Reading:
     """Read a Procedure that no code explains: the words give a guess, the coded type stays unknown (DQ05)."""
     if not titles and not procedure.code.keys:
-        titles = read_titles(procedure.notes, knowledge.words)
+        titles = read_titles(procedure.notes, knowledge.words, {})
         titles = [one for one in titles if one.assertion is Assertion.PERFORMED]
     best = _best(titles)
     if best is None or _is_elsewhere(procedure, knowledge):

@@ -29,6 +29,7 @@ from cds_service.clinical.surgery.merge import (
     regions_touch,
     union_of,
 )  # fmt: skip
+from cds_service.clinical.surgery.spoken import Heard
 from cds_service.clinical.surgery.tumour import find_spinal_tumour
 from cds_service.knowledge.model import Knowledge, Severity
 from cds_service.knowledge.surgery import LevelCount, SurgicalFact
@@ -90,11 +91,12 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     done: list[_Done] = []
     planned: list[SetAside] = []
     ignored: list[SetAside] = []
+    heard: Heard = {}
     companions: list[tuple[Procedure, tuple[SurgicalFact, ...]]] = []
     # the answer hangs on no order of sending
     procedures = sorted(record.procedures or (), key=attrgetter("reference"))
     for procedure in procedures:
-        reading, found = read_and_conclude(procedure, knowledge.surgery)
+        reading, found = read_and_conclude(procedure, knowledge.surgery, heard)
         aside = _set_aside(procedure, reading, on)
         if aside is not None:
             (planned if aside.rule == "DQ01" else ignored).append(aside)

@@ -345,14 +345,15 @@ def _type_row(
     surgery_class: str, region: str | None, approach: str | None, count: LevelCount | None, knowledge: SurgeryKnowledge
 ) -> TypeRow:
     least = count.least if count else 0
-    for row in knowledge.types_of[surgery_class]:
-        if (
-            (row.region is None or row.region == region)
-            and (row.approach is None or row.approach == approach)
-            and (row.levels_at_least is None or least >= row.levels_at_least)
-        ):
-            return row
-    raise AssertionError(surgery_class)  # the loader has seen to it that every class has a row for any region
+    return next(
+        row
+        for row in knowledge.types_of[
+            surgery_class
+        ]  # the loader has seen to it that every class has a row for any region
+        if (row.region is None or row.region == region)
+        and (row.approach is None or row.approach == approach)
+        and (row.levels_at_least is None or least >= row.levels_at_least)
+    )
 
 
 def _straddles(surgery_class: str, count: LevelCount | None, knowledge: SurgeryKnowledge) -> str | None:

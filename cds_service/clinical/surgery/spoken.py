@@ -33,15 +33,24 @@ _CLASSES = {
 _REGION_WORDS = {"occipitocervical": "cervical"}
 
 
-def read_titles(texts: Iterable[str], words: Words) -> list[TextReading]:
-    """Read the titles of a Procedure (code.text, displays), each wording once."""
-    titles = list(texts)
+Heard = dict[str, TextReading]
+"""What the titles of one chart were read as: charts say the same of many Procedures. Lives for one call."""
+
+
+def read_titles(titles: Sequence[str], words: Words, heard: Heard) -> list[TextReading]:
+    """Read the titles of a Procedure (code.text, displays), each wording once; *heard* is added to."""
     if len(titles) > 1:
         seen: dict[str, str] = {}
         for text in titles:
             seen.setdefault(" ".join(text.lower().split()), text)
-        titles = list(seen.values())
-    return [read_text(text, words) for text in titles]
+        titles = tuple(seen.values())
+    readings = []
+    for text in titles:
+        reading = heard.get(text)
+        if reading is None:
+            reading = heard[text] = read_text(text, words)
+        readings.append(reading)
+    return readings
 
 
 def title_fact(reading: TextReading) -> SurgicalFact | None:

@@ -67,11 +67,8 @@ def _is_of_no_concern(signs: Signs, words: Words) -> bool:
 def _most_certain(acts: Sequence[Act]) -> Sequence[Act]:
     if len(acts) == 1:
         return acts
-    for assertion in _BY_WEIGHT:
-        alike = [act for act in acts if act.assertion is assertion]
-        if alike:
-            return alike
-    return []  # pragma: no cover
+    weight = min([_BY_WEIGHT.index(act.assertion) for act in acts])
+    return [act for act in acts if act.assertion is _BY_WEIGHT[weight]]
 
 
 def _is_spine_surgery(signs: Signs, acts: Sequence[Act], chosen: Sequence[Act]) -> bool | None:

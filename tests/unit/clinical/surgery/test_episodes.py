@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.clinical.operation import Basis, Operation, Surgical
+from cds_service.clinical.surgery import spoken
 from cds_service.clinical.surgery.episodes import find_operations
 from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import Knowledge
@@ -506,3 +507,32 @@ def test_words_of_a_tumour_elsewhere_and_other_reasons_change_nothing(knowledge)
     operation = only(found(knowledge, done("22612", when="2026-02-01", reasons=reasons), conditions=conditions))
 
     assert operation.surgery_type == "LUM_FUS"
+
+
+def test_two_codes_of_one_day_that_name_no_place_are_one_operation(knowledge) -> None:
+    surgical = found(knowledge, done("22840", when="2026-02-01"), done("22842", when="2026-02-01"))
+
+    assert only(surgical).region is None
+    assert len(only(surgical).procedures) == 2
+
+
+def test_a_title_that_several_procedures_share_is_read_once(knowledge, monkeypatch) -> None:
+    texts: list[str] = []
+    read_text = spoken.read_text
+    monkeypatch.setattr(spoken, "read_text", lambda text, words: texts.append(text) or read_text(text, words))
+
+    surgical = found(knowledge, *[done("22612", when="2026-02-01", text="Lumbar fusion L4-L5") for _ in range(3)])
+
+    assert only(surgical).levels == ("L4-L5",)
+    assert texts == ["Lumbar fusion L4-L5"]
+
+
+def test_nothing_of_one_chart_is_kept_for_the_next(knowledge, monkeypatch) -> None:
+    texts: list[str] = []
+    read_text = spoken.read_text
+    monkeypatch.setattr(spoken, "read_text", lambda text, words: texts.append(text) or read_text(text, words))
+
+    for _ in range(2):
+        found(knowledge, done("22612", when="2026-02-01", text="Lumbar fusion L4-L5"))
+
+    assert texts == ["Lumbar fusion L4-L5"] * 2

@@ -263,3 +263,22 @@ def test_a_visit_joined_to_an_operation_does_not_swallow_it(words) -> None:
 
 def test_a_booking_with_its_day_is_a_plan(words) -> None:
     assert read_text("TLIF L5/S1 booked for 12 June", words).assertion is Assertion.PLANNED
+
+
+def test_a_nerve_root_is_no_level_beside_an_operation(words: Words) -> None:
+    reading = read_text("Decompression for C5 palsy", words)
+
+    assert (reading.is_spine_surgery, reading.levels, reading.region) == (True, (), None)
+
+
+def test_two_signs_that_might_make_an_operation_together_are_looked_at_in_full(words: Words) -> None:
+    reading = read_text("Excision and replacement", words)
+
+    assert (reading.is_spine_surgery, reading.operations) == (None, ())
+    assert [meaning for _, meaning in reading.phrases] == ["removal", "replacement"]
+
+
+def test_a_count_in_another_sentence_does_not_place_an_operation_beside_an_elbow(words: Words) -> None:
+    reading = read_text("Fusion of the elbow. Stairs of two levels.", words)
+
+    assert reading.is_spine_surgery is False
