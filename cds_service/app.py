@@ -69,15 +69,17 @@ def create_app(
     *,
     clock: Callable[[], datetime] | None = None,
     knowledge: Knowledge | None = None,
+    tenants: Tenants | None = None,
     authenticate: Authenticator | None = None,
 ) -> Flask:
     """Build the application from *settings*; raises KnowledgeFaults, SettingsFaults or StoreUnavailable.
 
-    *clock* (the moment of a call, with time zone), *knowledge* and *authenticate* may be given by tests.
+    *knowledge* and *tenants* may be given by who has loaded them already; *clock* (the moment of a call, with time zone)
+    and *authenticate* by tests.
     """
     configure_logging(settings.log_level)
     knowledge = knowledge or load_knowledge(settings.cards, settings.overlay, settings.use_draft)
-    tenants = _tenants(settings)
+    tenants = tenants or tenants_of(settings)
     for said in (*settings.warnings(), *tenants.warnings()):
         _LOG.warning("start", said=said)
     now = clock or (lambda: datetime.now(settings.timezone))
@@ -156,7 +158,7 @@ def _tracing_per_process(settings: Settings) -> Callable[[], Tracing]:
     return lambda: of(os.getpid())
 
 
-def _tenants(settings: Settings) -> Tenants:
+def tenants_of(settings: Settings) -> Tenants:
     """The EHRs that may call; without a file one tenant, whose terms are those of the settings."""
     tenants = load_tenants(settings.tenants, production=not settings.is_development)
     if not tenants.development:

@@ -15,10 +15,12 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
 from cds_service import metrics
-from cds_service.app import create_app, settle_memory
+from cds_service.app import create_app, settle_memory, tenants_of
 from cds_service.cli.exits import tells_errors
 from cds_service.cli.patient_worker import PatientWorker
+from cds_service.cli.sample_orders import orders_checked_beside
 from cds_service.hooks import PATIENT_VIEW
+from cds_service.knowledge.load import load_knowledge
 from cds_service.settings import Settings
 from cds_service.web.problems import problem
 
@@ -109,7 +111,10 @@ def _forget_numbers(arbiter: Any, worker: Any) -> None:
 def serve() -> None:
     """Serve on SPINE_CDS_HOST and SPINE_CDS_PORT (default http://127.0.0.1:8000)."""
     settings = Settings.from_env(os.environ)
-    app = create_app(settings)
+    tenants = tenants_of(settings)
+    knowledge = load_knowledge(settings.cards, settings.overlay, settings.use_draft)
+    with orders_checked_beside(knowledge, {tenant.order_profile for tenant in tenants.all}):
+        app = create_app(settings, knowledge=knowledge, tenants=tenants)
     # The parent's connections must not be carried over the fork.
     app.extensions["spine-cds-store"].close()
     Server(app, settings, lambda: click.echo(welcome(settings, "workbench" in app.blueprints))).run()
