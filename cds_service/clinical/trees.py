@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from cds_service.patient.facts import Asked, Chart, Fresh, Mention, Series, Value
+from cds_service.patient.facts import Asked, Chart, Fresh, Mention, OperationFacts, Series, Value
 from cds_service.patient.finding import Evidence
 from cds_service.patient.known import Measure
 from cds_service.patient.quantity import Amount
@@ -177,9 +177,11 @@ class End:
 class _Imagined(Asked):
     """An operation asked about with imagined values."""
 
-    __slots__ = ("way",)
+    __slots__ = ("_way",)
 
-    way: Mapping[Look, tuple[Fork, Branch]]
+    def __init__(self, chart: Chart, operation: OperationFacts, way: Mapping[Look, tuple[Fork, Branch]]):
+        super().__init__(chart, operation)
+        self._way = way
 
     def fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
         return self._imagine(Look(measure, hours))
@@ -196,9 +198,9 @@ class _Imagined(Asked):
     def _imagine(self, look: Look) -> Fresh | None:
         if self.record.observations is None:
             return None
-        if look not in self.way:
+        if look not in self._way:
             raise _NotImagined(look)
-        fork, branch = self.way[look]
+        fork, branch = self._way[look]
         return fork.imagine(branch)
 
 
@@ -239,8 +241,7 @@ class Trees:
     def _grow(self, place: int, way: Sequence[tuple[Fork, Branch]]) -> Fork | End | None:
         self._size += 1
         chart = BlankChart(self._blank.record, self._blank.chart.known, self._blank.on)
-        imagined = _Imagined(chart, self._blank.operation)
-        imagined.way = {fork.look: (fork, branch) for fork, branch in way}
+        imagined = _Imagined(chart, self._blank.operation, {fork.look: (fork, branch) for fork, branch in way})
         try:
             speaks, answer, set_aside = self._ask(self._questions[place], imagined)
         except _NotImagined as missing:

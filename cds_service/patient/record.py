@@ -2,6 +2,9 @@
 
 None means "not recorded" (or, for a whole kind of data, "could not be had"); an empty tuple means
 "looked, there is none". Dates keep the precision they were recorded with.
+
+What a chart holds by the hundred is not `frozen`, because that makes a value four times as dear to make; nobody writes into
+one all the same (tests/house/test_values.py).
 """
 
 from __future__ import annotations
