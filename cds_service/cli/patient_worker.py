@@ -39,6 +39,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from cds_service.app import release_memory
 from cds_service.cli.plain_http import Reply, connection_environ, not_plain_fields, read_plain
+from cds_service.cli.stack_room import with_room
 from cds_service.web.problems import refuse_unparsed
 from cds_service.web.waiting import ON_THE_LOOP, MustWait
 
@@ -235,6 +236,14 @@ class PatientWorker(ThreadWorker):
         self._stopped_at: float | None = None
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
         self._release_at: float | None = None
+
+    def run(self) -> None:
+        """Serve until the worker is told to stop."""
+        with_room(super().run)
+
+    def handle(self, conn: Connection) -> Any:
+        """Answer the requests of a connection in a thread."""
+        return with_room(super().handle, conn)
 
     def accept(self, listener: Any) -> None:
         """Take a new connection and wait for its request without a thread."""
