@@ -32,7 +32,10 @@ class Withheld:
     because: str
     from_week: int | None = None
     opens_on: date | None = None
-    """The day on which *from_week* begins, None where no week or no date is known."""
+    """The day on which *from_week* begins, where two operations or a shift had to be weighed for it; see
+    `Advice.opening_day` for all others."""
+    waits: bool = False
+    """True where it opens by itself once *from_week* has come."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -142,6 +145,17 @@ class Advice:
     """Kinds of data that could not be had, or not to their end: (kind, reason)."""
     may_hide_an_operation: bool = False
     """True where no operation was found, and procedures could not be read or not be had to their end."""
+
+    def opening_day(self, held: Withheld) -> date | None:
+        """Give the day on which *held* opens by itself; None where it does not, or no week or no date is known.
+
+        The lists of a week are the same for everybody and kept, so they hold no date; it is counted here.
+        """
+        operated = self.plans[0].operation.date
+        if held.opens_on is None and held.waits and operated is not None:
+            return operated + timedelta(weeks=held.from_week)
+        return held.opens_on
+
     lists_of: Hashable | None = None
     """What the lists follow from, in ids and numbers of ours: whoever has the same has the same lists. None where more of
     this patient stands in them (the words of an alert, two operations, a shift)."""

@@ -183,7 +183,7 @@ def _lists_of(
     ladders: tuple[Ladder, ...], safety: Safety, lowest_dose: bool, is_early: bool, knowledge: Knowledge
 ) -> _Lists:
     """Give the lists. After one operation that nothing shifts they are knowledge alone, but for the words of the alerts:
-    the same for everybody in that week with the same rules speaking. So they are worked out once, without those words.
+    the same for everybody in that week with the same rules speaking. So they are worked out once, without date or words.
     """
     says = _say(safety)
     if len(ladders) != 1 or ladders[0].shifts:
@@ -195,7 +195,8 @@ def _lists_of(
         *[(rule, grade.id) for rule, grade in safety.note_grades], safety.effect, lowest_dose, is_early,
     )  # fmt: skip
     lists = knowledge.once(
-        question, lambda: _mark_whole(_work_out(ladders, safety, {}, lowest_dose, is_early, knowledge), question)
+        question,
+        lambda: _mark_whole(_work_out((_undated(ladder),), safety, {}, lowest_dose, is_early, knowledge), question),
     )
     if lists.follow_from is not None:
         return lists
@@ -207,6 +208,11 @@ def _lists_of(
         tuple([one if one.because else Withheld(one.exercise, one.rule, words[one.rule]) for one in lists.withheld]),
         lists.programme,
     )
+
+
+def _undated(ladder: Ladder) -> Ladder:
+    """Give *ladder* without what only this patient has: a list that is kept must know no date."""
+    return replace(ladder, operation=replace(ladder.operation, date=None))
 
 
 def _mark_whole(lists: _Lists, question: Hashable) -> _Lists:

@@ -258,7 +258,8 @@ def _from_held(held: Withheld, mention: Mention, advice: Advice, knowledge: Know
         f"{alert.title}: {held.because}" if alert is not None and alert.title not in held.because else held.because
     )
     return Clash(
-        reason, held.rule, because, mention.said, held.exercise, held.from_week, held.opens_on,
+        reason, held.rule, because, mention.said, held.exercise, held.from_week,
+        advice.opening_day(held),
         evidence=alert.evidence if alert is not None else (),
         sources=_sources(held.rule, held.exercise, advice, knowledge), title=alert.title if alert is not None else "",
     )  # fmt: skip

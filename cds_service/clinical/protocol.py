@@ -57,22 +57,7 @@ class Permitted:
 
 
 def permit_all(ladders: Sequence[Ladder], knowledge: Knowledge) -> Permitted:
-    """Ask every ladder about every exercise; the strictest answer holds.
-
-    One ladder that nothing shifts is knowledge alone, the same for everybody in that week; it is worked out once.
-    """
-    if len(ladders) == 1 and not ladders[0].shifts and not ladders[0].operation.shift_weeks:
-        ladder = ladders[0]
-        operation = ladder.operation
-        question = (
-            "permit_all", ladder.protocol.id, operation.completed_week, operation.permanent_blocks_only, ladder.set_by,
-            ladder.universal_only,
-        )  # fmt: skip
-        return knowledge.once(question, lambda: _permit_all(ladders, knowledge))
-    return _permit_all(ladders, knowledge)
-
-
-def _permit_all(ladders: Sequence[Ladder], knowledge: Knowledge) -> Permitted:
+    """Ask every ladder about every exercise; the strictest answer holds."""
     plain: list[Allowed] = []
     supervised: list[Allowed] = []
     clearance: list[Withheld] = []
@@ -83,7 +68,8 @@ def _permit_all(ladders: Sequence[Ladder], knowledge: Knowledge) -> Permitted:
             allowed = Allowed(exercise.id, exercise.dose, permit.week or 0, permit.because)
             (plain if permit.rank == _PLAIN else supervised).append(allowed)
             continue
-        held = Withheld(exercise.id, permit.rule, permit.because, permit.week, permit.opens_on)
+        waits = permit.rank == _LATER and permit.week is not None
+        held = Withheld(exercise.id, permit.rule, permit.because, permit.week, permit.opens_on, waits)
         withheld.append(held)
         if permit.rank == _CLEARANCE:
             clearance.append(held)

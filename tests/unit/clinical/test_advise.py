@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -576,3 +576,19 @@ def test_an_entry_of_no_type_may_hide_an_operation_unless_it_stood_among_other_d
     advice = advise(PatientRecord(procedures=(), unreadable=(unread,)), knowledge(), TODAY)
 
     assert advice.may_hide_an_operation is may_hide
+
+
+def test_what_is_held_back_opens_on_the_day_counted_from_this_patients_operation() -> None:
+    for days in (44, 46, 48):
+        advice = a_patient().after("LUM_FUS", days=days).advice()
+        sport = next(one for one in advice.withheld if one.exercise == "golf_rotation_sport")
+
+        assert advice.opening_day(sport) == TODAY + timedelta(weeks=26, days=-days)
+
+
+def test_what_nobody_can_date_opens_on_no_day() -> None:
+    for patient in (a_patient().after("LUM_FUS", weeks=8), a_patient().after("LUM_FUS")):
+        advice = patient.advice()
+
+        never = [one for one in advice.withheld if not one.waits]
+        assert never and {advice.opening_day(one) for one in never} == {None}
