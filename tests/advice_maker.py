@@ -6,7 +6,6 @@ to make cards of every kind. The engine's own tests prove the lists.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from cds_service.clinical.operation import Basis, Operation
 from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import EFFECT_ORDER, Effect, Knowledge, Permission, Severity
 from cds_service.patient.finding import Evidence
+from tests.changed import replace
 
 CARDS = Path(__file__).parents[1] / "cards"
 OPERATED = date(2026, 4, 1)

@@ -7,7 +7,7 @@ Operations are given as concluded (the reading of codes has its own tests); ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ from cds_service.patient.record import (
     Quantity,
     When,
 )
+from tests.changed import replace
 
 CARDS = Path(__file__).parents[1] / "cards"
 TODAY = date(2026, 5, 20)

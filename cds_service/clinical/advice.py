@@ -38,7 +38,7 @@ class Withheld:
     """True where it opens by itself once *from_week* has come."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Alert:
     """A safety rule that fired: what it saw (because, evidence), what it does (effect, removes), what to do (do)."""
 
@@ -68,7 +68,7 @@ class Unknown:
     """False where the gap could not change what we say (told in explain, not on the card)."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One operation's protocol at the date asked about."""
 
@@ -108,7 +108,7 @@ class Trace:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Advice:
     """The whole answer for one patient on one day.
 

@@ -16,6 +16,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from msgspec.structs import replace as changed
+
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
 from cds_service.clinical.operation import Basis, Operation, Surgical
 from cds_service.clinical.programme import choose, with_dose
@@ -212,7 +214,7 @@ def _lists_of(
 
 def _undated(ladder: Ladder) -> Ladder:
     """Give *ladder* without what only this patient has: a list that is kept must know no date."""
-    return replace(ladder, operation=replace(ladder.operation, date=None))
+    return changed(ladder, operation=changed(ladder.operation, date=None))
 
 
 def _mark_whole(lists: _Lists, question: Hashable) -> _Lists:

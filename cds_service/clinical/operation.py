@@ -7,6 +7,8 @@ from datetime import date
 from enum import Enum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from cds_service.knowledge.model import Phase, Severity
 from cds_service.knowledge.surgery import SurgicalFact
 from cds_service.patient.finding import Evidence
@@ -63,8 +65,7 @@ class Reading(NamedTuple):
     facts: tuple[SurgicalFact, ...] = ()
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Operation:
+class Operation(Struct, frozen=True, gc=False):
     """One operation (episode), possibly recorded as several Procedures, placed on its timeline.
 
     *date* is the latest day the record allows; None where none is recorded (DQ06). *completed_week* = floor(POD / 7);

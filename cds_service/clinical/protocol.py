@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from msgspec import Struct
+
 from cds_service.clinical.advice import Allowed, Plan, Withheld
 from cds_service.clinical.operation import Operation
 from cds_service.clinical.safety import Shift
@@ -22,8 +24,7 @@ UNKNOWN_SPINE = "UNKNOWN_SPINE"
 _NEVER, _CLEARANCE, _LATER, _SUPERVISED, _PLAIN = range(5)
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Ladder:
+class Ladder(Struct, frozen=True, gc=False):
     """One operation on one protocol: *shifts* are the rules that make it start later, *set_by* the rule that chose the
     protocol (RF34, DQ04 ...), MATRIX where the operation itself did."""
 

@@ -6,9 +6,12 @@ Works for each operation by itself and keeps the worst answer of each rule. List
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import overload
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cds_service.clinical.advice import Alert, Modifier, Trace, Unknown
 from cds_service.clinical.operation import DataQuality, Operation
@@ -32,8 +35,7 @@ _WHOLE_KINDS = ("problem list", "observations", "medicines")
 """What is missing altogether is told as such, and not once for every rule that wanted it."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Judgement:
+class Judgement(Struct, frozen=True, gc=False):
     """One rule's answer for one operation: the grade that speaks, or why none does."""
 
     rule: SafetyRule
@@ -56,7 +58,7 @@ class Shift:
     because: str
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Safety:
     """What all rules say. *notes* are met rules that are no alert of their own (RF43)."""
 

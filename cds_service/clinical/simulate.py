@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise_after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from cds_service.clinical.operation import Operation
 from cds_service.knowledge.model import Protocol

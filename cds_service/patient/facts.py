@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 
+from msgspec import Struct
+
 from cds_service.patient.chart_text import moment_text
 from cds_service.patient.codes import CodeKey
 from cds_service.patient.finding import Evidence, QualityEvent
@@ -58,8 +60,7 @@ _YES_WORDS = frozenset({"present", "yes", "positive", "true", "y"})
 _NO_WORDS = frozenset({"absent", "no", "negative", "false", "none", "n", "not present"})
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class OperationFacts:
+class OperationFacts(Struct, frozen=True, gc=False):
     """The operation a question is asked about. None means not known; *date* None means not recorded."""
 
     surgery_type: str
@@ -114,8 +115,7 @@ class Value:
         return (self.evidence,)
 
 
-@dataclass(slots=True)
-class Series:
+class Series(Struct, gc=False):
     """What a chart holds of one measure, newest first: usable values, and what had to be left out."""
 
     values: list[Value]
@@ -134,8 +134,7 @@ class _Reader:
     """How much *series* held after each Observation: usable, faulty, future values."""
 
 
-@dataclass(slots=True)
-class Fresh:
+class Fresh(Struct, gc=False):
     """The values of a measure that may judge today, newest first; *events* tell what was set aside and why."""
 
     values: tuple[Value, ...]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 from typing import TypeVar
+
+from msgspec import Struct
 
 
 class Answer(Enum):
@@ -17,8 +18,7 @@ class Answer(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Evidence:
+class Evidence(Struct, frozen=True, gc=False):
     """One fact of the record: which resource, which code, which value, when. All but *reference* may be absent."""
 
     reference: str
@@ -29,8 +29,7 @@ class Evidence:
     date: str | None = None
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class QualityEvent:
+class QualityEvent(Struct, frozen=True, gc=False):
     """A recorded value that could not be used as it stands: DQ09 its unit, DQ10 dated before the operation or in the
     future, DQ11 too old."""
 

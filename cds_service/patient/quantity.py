@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
+
 from cds_service.later import Later
 from cds_service.patient.known import Measure
 from cds_service.patient.record import Concept, Quantity
@@ -138,8 +140,7 @@ _NUMBER = re.compile(r"\s*(?P<comparator><=|>=|<|>)?\s*(?P<number>-?\d+(?:\.\d+)
 _DECIMALS = 6  # conversion noise (100.4 degF = 38.00000000000006 Cel) must not carry a value over a threshold
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Amount:
+class Amount(Struct, frozen=True, gc=False):
     """A value in the measure's unit; a comparator leaves one end open.
 
     *low*/*high* bound it; *low_open*/*high_open* tell whether the bound itself is excluded.

@@ -3,8 +3,8 @@
 None means "not recorded" (or, for a whole kind of data, "could not be had"); an empty tuple means
 "looked, there is none". Dates keep the precision they were recorded with.
 
-What a chart holds by the hundred is not `frozen`, because that makes a value four times as dear to make; nobody writes into
-one all the same (tests/house/test_values.py).
+What a chart holds by the hundred is a msgspec Struct, which is made without a line of Python and cannot be written into.
+None of these can hold itself, so the garbage collector need not look at them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
+
+from msgspec import Struct
 
 from cds_service.patient.codes import CodeKey, code_key
 
@@ -24,8 +26,7 @@ class Precision(Enum):
     TIME = "time"
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class When:
+class When(Struct, frozen=True, gc=False):
     """A point or span in time as recorded. *earliest* and *latest* bound the day; *moment* only where a time was given.
 
     *as_recorded* is the text of the chart, for evidence. Both bounds are None where the record says something that
@@ -43,8 +44,7 @@ class When:
         return self.precision in (Precision.YEAR, Precision.MONTH)
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Coding:
+class Coding(Struct, frozen=True, gc=False):
     """A code as recorded. *system* is the recorded URI; `key` is the canonical pair used for look-ups."""
 
     system: str | None
@@ -56,8 +56,7 @@ class Coding:
         return code_key(self.system, self.code)
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Concept:
+class Concept(Struct, frozen=True, gc=False):
     codings: tuple[Coding, ...] = ()
     text: str | None = None
 
@@ -75,8 +74,7 @@ class Concept:
         return tuple(text for text in texts if text)
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Quantity:
+class Quantity(Struct, frozen=True, gc=False):
     """A number as sent: *unit* is the human text, *code* the UCUM code; either may be missing."""
 
     value: float
@@ -85,8 +83,7 @@ class Quantity:
     comparator: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Procedure:
+class Procedure(Struct, frozen=True, gc=False):
     reference: str
     status: str | None
     code: Concept
@@ -106,15 +103,13 @@ class Procedure:
     identifiers: tuple[tuple[str | None, str], ...] = ()
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Component:
+class Component(Struct, frozen=True, gc=False):
     code: Concept
     value: Quantity | Concept | str | bool | None = None
     absent_reason: Concept | None = None
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Observation:
+class Observation(Struct, frozen=True, gc=False):
     reference: str
     status: str | None
     code: Concept

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, time
 from functools import cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from cds_service.knowledge.model import Knowledge
 from tests.cases.chart import bundle_of
 from tests.cases.check import differences
 from tests.cases.stories import Story, all_stories
+from tests.changed import replace
 
 CARDS = Path(__file__).parents[2] / "cards"
 

@@ -6,7 +6,6 @@ Each example is a patient made of an operation (or two) and any red flags togeth
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from cds_service.clinical.advice import Advice
 from cds_service.knowledge.model import Effect
 from tests.builders import PatientBuilder, a_patient, knowledge
+from tests.changed import replace
 from tests.properties.red_flags import RED_FLAGS, UNIVERSAL, RedFlag, plain, shown
 from tests.properties.test_one_operation import TYPES
 

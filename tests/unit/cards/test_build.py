@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -27,6 +26,7 @@ from tests.advice_maker import (
     osteoporosis,
     some_unknown,
 )  # fmt: skip
+from tests.changed import replace
 
 PROTOCOLS = sorted(knowledge().protocols)
 WEEKS = (0, 1, 2, 3, 6, 7, 11, 12, 20, 26, 30, 52, 60)

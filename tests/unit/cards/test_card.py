@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cds_service.cards import build_cards
@@ -11,6 +9,7 @@ from cds_service.cards.card import CardSource, Coding
 from cds_service.orders.call import Link
 from cds_service.orders.suggestion import Action, Suggestion
 from tests.advice_maker import a_call, an_advice, knowledge
+from tests.changed import replace
 
 CARD = build_cards(an_advice(), knowledge(), a_call())[0]
 TOPIC = Coding("urn:x", "a", "A")

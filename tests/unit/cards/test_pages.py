@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from cds_service.cards.programme import _Page, programme_card
 from cds_service.knowledge.model import Knowledge
 from tests.advice_maker import a_call
 from tests.builders import a_patient, knowledge
+from tests.changed import replace
 
 WEEKS = (0, 1, 3, 6, 7, 11, 13, 25, 30, 51)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cds_service.knowledge.model import Effect, Severity
 from cds_service.patient.finding import Evidence
 from cds_service.patient.record import Concept, Order, PatientRecord, Procedure, Unreadable
 from tests.builders import CARDS, TODAY, PatientBuilder, a_concept, a_day, a_moment, a_patient, knowledge
+from tests.changed import replace
 
 SHARED = Path(os.environ.get("SPINE_CDS_SHARED", CARDS.parent.parent / "shared"))
 UNIVERSAL = {exercise.id for exercise in knowledge().exercises.values() if exercise.universal}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from cds_service.intake.read import read_drafts
 from cds_service.knowledge.signed import signed_only
 from cds_service.orders.words import exercise_name, short_exercise_name
 from tests.builders import TODAY, PatientBuilder, a_patient, knowledge
+from tests.changed import replace
 
 EXERCISE_THERAPY = {
     "coding": [{"system": "http://snomed.info/sct", "code": "229065009", "display": "Exercise therapy"}]

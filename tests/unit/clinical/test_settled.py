@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from unittest.mock import patch
 
@@ -21,6 +20,7 @@ from cds_service.patient.record import When
 from tests.builders import PatientBuilder, a_concept, a_day, a_patient, knowledge
 from tests.cases.chart import bundle_of
 from tests.cases.stories import Story, all_stories
+from tests.changed import replace
 from tests.properties.red_flags import RED_FLAGS
 from tests.properties.test_one_operation import TYPES
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cds_service.clinical.take_home import no_sheet_because, take_home
 from cds_service.knowledge.model import Effect, Severity
 from tests.advice_maker import a_plan, an_advice, an_alert, nothing_to_say
+from tests.changed import replace
 
 
 def test_an_ordinary_programme_may_be_printed() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from cds_service.orders.offers import _Made, programme_offers
 from cds_service.patient.record import Concept, Order
 from cds_service.wire.mould import Mould, Written
 from tests.advice_maker import AT, OPERATED, a_call, a_plan, an_advice, knowledge, osteoporosis
+from tests.changed import replace
 
 CARD = "06f0cce3-dedf-5469-9f42-71374acde92f"
 PROFILES = ("pa", "us-core", "cpg-proposal", "r5")

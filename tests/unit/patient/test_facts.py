@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from cds_service.patient.facts import Chart, duration
 from cds_service.patient.known import Codelist, CodelistEntry, CodelistIndex, match_key
 from cds_service.patient.record import Coding, Component, Concept, Observations, Precision, Quantity, When
 from tests.builders import TODAY, a_concept, a_day, a_moment, a_patient, knowledge, noon
+from tests.changed import replace
 
 MEASURES = knowledge().measures
 DISC = a_patient().after("LUM_DISC", days=20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from cds_service.patient.quantity import Amount
 from cds_service.patient.questions.about_measures import Limits, say_value
 from cds_service.patient.record import Concept, Precision, When
 from tests.builders import PatientBuilder, a_day, a_moment, a_patient, knowledge, noon
+from tests.changed import replace
 
 MET, NOT_MET, UNKNOWN = Answer.MET, Answer.NOT_MET, Answer.UNKNOWN
 DISC = a_patient().after("LUM_DISC", days=20)
