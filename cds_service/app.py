@@ -35,15 +35,16 @@ from cds_service.security.tokens import Verifier
 from cds_service.settings import DEVELOPMENT_ORIGINS, Settings
 from cds_service.store.feedback import Store
 from cds_service.tracing import Tracing, configure_tracing, require_tracing
-from cds_service.web.cors import is_loopback_origin, register_cors
+from cds_service.web.cors import Origins, is_loopback_origin, register_cors
+from cds_service.web.direct import DirectCalls
 from cds_service.web.feedback import feedback_blueprint
-from cds_service.web.guard import OPEN_ROUTES, Authenticator, register_guard
+from cds_service.web.guard import OPEN_ROUTES, Authenticator, Guard, register_guard
 from cds_service.web.handout import handout_blueprint
 from cds_service.web.knowledge import KNOWLEDGE_ROUTES, knowledge_blueprint
 from cds_service.web.operations import operations_blueprint
 from cds_service.web.problems import QuietFlask, register_problems
-from cds_service.web.request_log import configure_logging, register_request_log
-from cds_service.web.services import services_blueprint
+from cds_service.web.request_log import RequestLog, configure_logging, register_request_log
+from cds_service.web.services import HookCalls, services_blueprint
 from cds_service.web.workbench import workbench_blueprint
 
 _GC_THRESHOLD = (50_000, 20, 50)
@@ -95,18 +96,19 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.extensions["spine-cds-store"] = store
-    register_request_log(app, AuditTrail(settings.audit_log), _tracing_per_process(settings), now)
-    register_cors(app, _origin_check(settings, tenants), settings.is_development)
-    register_guard(
-        app,
+    log = RequestLog(AuditTrail(settings.audit_log), _tracing_per_process(settings), now)
+    origins = Origins(_origin_check(settings, tenants))
+    guard = Guard(
         authenticate or _authenticator(settings, tenants, store),
-        RateLimiter(settings.workers).wait_seconds,
+        RateLimiter(settings.workers),
         OPEN_ROUTES | PAGE_ROUTES | (KNOWLEDGE_ROUTES if settings.open_knowledge else frozenset()),
     )
+    calls = HookCalls(practice, ALL_HOOKS, store, guard, now, settings.is_development, settings.shared_service_id)
+    register_request_log(app, log)
+    register_cors(app, origins, settings.is_development)
+    register_guard(app, guard)
     register_problems(app)
-    app.register_blueprint(
-        services_blueprint(practice, ALL_HOOKS, store, now, settings.is_development, settings.shared_service_id)
-    )
+    app.register_blueprint(services_blueprint(calls))
     app.register_blueprint(feedback_blueprint(ALL_HOOKS, store, now, settings.shared_service_id))
     app.register_blueprint(operations_blueprint(store, _versions(settings, knowledge)))
     app.register_blueprint(handout_blueprint(functools.partial(_sheet_page, knowledge)))
@@ -115,6 +117,7 @@ def create_app(
     )
     if settings.shows_workbench:
         app.register_blueprint(workbench_blueprint(_FIXTURES))
+    app.wsgi_app = DirectCalls(app, calls, guard, origins, log)
     return app
 
 
@@ -200,7 +203,9 @@ def _authenticator(settings: Settings, tenants: Tenants, store: Store) -> Authen
         own_base_url=settings.base_url,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
     )
-    return lambda knock: verifier.verify(knock.authorization, knock.path, knock.body)
+    return lambda knock: verifier.verify(
+        () if knock.authorization is None else (knock.authorization,), knock.path, knock.body
+    )
 
 
 def _origin_check(settings: Settings, tenants: Tenants) -> Callable[[str], bool]:

@@ -64,10 +64,17 @@ class RateLimiter:
         burst = max(tenant.burst * self._share, 1.0)
         with self._lock:
             now = self._clock()
-            bucket = self._buckets.setdefault(tenant.id, _Bucket(burst, now))
+            bucket = self._buckets.get(tenant.id) or self._buckets.setdefault(tenant.id, _Bucket(burst, now))
             bucket.left = min(burst, bucket.left + (now - bucket.counted) * rate)
             bucket.counted = now
             if bucket.left >= 1:
                 bucket.left -= 1
                 return None
             return (1 - bucket.left) / rate
+
+    def give_back(self, tenant: Tenant) -> None:
+        """Undo one `wait_seconds` that let a call go on: it was not answered, and will ask again."""
+        with self._lock:
+            bucket = self._buckets.get(tenant.id)
+            if bucket is not None:
+                bucket.left += 1

@@ -15,19 +15,33 @@ _METHODS = "GET, HEAD, POST, OPTIONS"
 _HEADERS = "Authorization, Content-Type, Accept"
 _EXPOSED = "X-Request-Id, Retry-After, Warning, WWW-Authenticate"
 _PREFLIGHT_SECONDS = 600
+VARY = ("Vary", "Origin")
+"""On every answer: what a cache holds for one page is not for another."""
 _LOOPBACK_ORIGIN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 
 
-def register_cors(app: Flask, is_allowed: Callable[[str], bool], development: bool) -> None:
-    """Answer preflights and add the headers to every response; *is_allowed* judges an exact origin."""
+class Origins:
+    """The pages that may read our answers; *is_allowed* judges an exact origin."""
+
+    def __init__(self, is_allowed: Callable[[str], bool]):
+        self.is_allowed = is_allowed
+
+    def headers(self, origin: str | None) -> tuple[tuple[str, str], ...]:
+        """Give the headers by which a page of *origin* may read an answer; none where it may not."""
+        if not origin or not self.is_allowed(origin):
+            return ()
+        return (("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", _EXPOSED))
+
+
+def register_cors(app: Flask, origins: Origins, development: bool) -> None:
+    """Answer preflights and add the headers to every response that Flask makes."""
 
     @app.before_request
     def answer_preflight() -> Response | None:
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
         response = Response(status=204)
-        origin = request.headers.get("Origin", "")
-        if is_allowed(origin):
+        if origins.is_allowed(request.headers.get("Origin", "")):
             response.headers["Access-Control-Allow-Methods"] = _METHODS
             response.headers["Access-Control-Allow-Headers"] = _HEADERS
             response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
@@ -40,11 +54,9 @@ def register_cors(app: Flask, is_allowed: Callable[[str], bool], development: bo
         if "Vary" in response.headers:
             response.vary.add("Origin")
         else:
-            response.headers.add("Vary", "Origin")
-        origin = request.environ.get("HTTP_ORIGIN")
-        if origin and is_allowed(origin):
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+            response.headers.add(*VARY)
+        for name, value in origins.headers(request.environ.get("HTTP_ORIGIN")):
+            response.headers[name] = value
         return response
 
 

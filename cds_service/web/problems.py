@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
-from uuid import uuid4
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
@@ -23,6 +23,7 @@ from cds_service.errors import (
 )
 from cds_service.respond import WrongPatient
 from cds_service.security.tokens import www_authenticate
+from cds_service.web.visit import Visit, new_request_id
 from cds_service.wire.response import issue_of, operation_outcome
 
 _LOG = structlog.get_logger("spine_cds")
@@ -60,12 +61,35 @@ _HTTP_ISSUES: dict[int, Issue] = {
 class QuietFlask(Flask):
     """Flask that never writes an exception's message: it may hold a patient's value."""
 
+    app_ctx_globals_class = Visit
+
     def log_exception(self, exc_info) -> None:
         _tell_bug(exc_info[1])
 
     def ensure_sync(self, func):
         """No view or hook here is a coroutine; Flask would ask each of them at each request."""
         return func
+
+    def answer_failed(
+        self,
+        visit: Visit,
+        error: Exception,
+        environ: dict[str, Any],
+        start_response: Callable[..., Any],
+        answered: bool = False,
+    ) -> Iterable[bytes]:
+        """Answer a request that failed outside of Flask's dispatch as if it had failed within; *answered*: after the view
+        had given its answer."""
+        here = self.app_context()
+        here.g = visit
+        with here, self.request_context(environ):
+            try:
+                if answered:
+                    raise error
+                response = self.finalize_request(self.handle_user_exception(error))
+            except Exception as fatal:
+                response = self.handle_exception(fatal)
+            return response(environ, start_response)
 
 
 def register_problems(app: Flask) -> None:
@@ -89,7 +113,7 @@ def problem(status: int, issues: Iterable[Issue]) -> Response:
 def refuse_unparsed(status: int, issue: Issue, error: Exception) -> tuple[str, bytes]:
     """Give request id and body for what the HTTP server refuses before there is a request, and log it: only its kind,
     for the error's message holds what was sent."""
-    request_id = uuid4().hex
+    request_id = new_request_id()
     tell = _LOG.error if status == 500 else _LOG.info
     tell("request", request_id=request_id, route="none", status=status, error=type(error).__name__)
     return request_id, operation_outcome(request_id, [issue])

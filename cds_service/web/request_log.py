@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
@@ -16,9 +16,11 @@ from flask import Flask, Response, g, request
 from cds_service import metrics
 from cds_service.audit import AuditEntry, AuditTrail
 from cds_service.tracing import ALLOWED, Tracing
+from cds_service.web.visit import Visit, new_request_id
 from cds_service.wire.response import encode
 
 REQUEST_ID_HEADER = "X-Request-Id"
+_NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
 _QUIET_ROUTES = frozenset({"operations.alive", "operations.ready", "operations.metrics"})
 """Asked every few seconds by machines: counted, and logged only at level debug or when they fail."""
 
@@ -28,84 +30,112 @@ _LOG = structlog.get_logger("spine_cds")
 def configure_logging(level: str) -> None:
     """Write JSON lines to standard output; the level is debug, info, warning or error."""
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.JSONRenderer(serializer=_as_text),
-        ],
+        processors=[_as_line],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(),
+        logger_factory=lambda *names: _Output(),
         cache_logger_on_first_use=False,
     )
 
 
-def _as_text(line: Mapping[str, Any], **options: Any) -> str:
-    return encode(line).decode()
+def _as_line(logger: Any, level: str, line: dict[str, Any]) -> bytes:
+    line["level"] = level
+    line["at"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return encode(line) + b"\n"
 
 
-def register_request_log(
-    app: Flask, audit: AuditTrail, tracing: Callable[[], Tracing], clock: Callable[[], datetime]
-) -> None:
-    """Give each request an id of its own, and tell its end: one log line, one span, and one audit entry per caller.
+class _Output:
+    """Standard output, as it is at the moment of writing; each line is with the system before the answer goes out."""
 
-    A caller's own request id is not taken over: it is a place where anything can be written into our log. The proxies of
-    Flask are resolved once: each look through them costs as much as a small function.
+    @staticmethod
+    def write(line: bytes) -> None:
+        output = sys.stdout.buffer
+        output.write(line)
+        output.flush()
+
+    debug = info = warning = error = write
+
+
+class RequestLog:
+    """Gives each request an id of its own, and tells its end: one log line, one span, and one audit entry per caller.
+
+    A caller's own request id is not taken over: it is a place where anything can be written into our log.
     """
 
-    @app.before_request
-    def begin() -> None:
-        here = g._get_current_object()
-        here.request_id = uuid4().hex
-        here.began = time.perf_counter()
-        here.facts = {}
-        here.caller = None
-        here.span = None
-        if (traced := tracing()).is_on:
-            here.span_ends = contextlib.ExitStack()
-            here.span = here.span_ends.enter_context(traced.span("request"))
+    def __init__(self, audit: AuditTrail, tracing: Callable[[], Tracing], clock: Callable[[], datetime]):
+        self._audit = audit
+        self._tracing = tracing
+        self._clock = clock
+        self._log = _LOG.bind()
 
-    @app.after_request
-    def end(response: Response) -> Response:
-        here, asked = g._get_current_object(), request._get_current_object()
-        route, status = asked.endpoint or "none", response.status_code
-        if audit.is_kept and here.caller is not None and not audit.write(_audit_entry(here, route, status, clock())):
+    def begin(self, visit: Visit) -> None:
+        visit.request_id = new_request_id()
+        visit.began = time.perf_counter()
+        visit.facts = {}
+        visit.caller = None
+        visit.span = None
+        if (traced := self._tracing()).is_on:
+            visit.span_ends = contextlib.ExitStack()
+            visit.span = visit.span_ends.enter_context(traced.span("request"))
+
+    def end(self, visit: Visit, method: str, route: str, status: int) -> tuple[tuple[str, str], ...]:
+        """Tell the end of *visit*; give the headers that its answer must have."""
+        facts = visit.facts
+        if (
+            self._audit.is_kept
+            and visit.caller is not None
+            and not self._audit.write(_audit_entry(visit, route, status, self._clock()))
+        ):
             # An answer is not held back for it; the log line and the counter tell that the trail has a hole.
-            here.facts["audit"] = "lost"
+            facts["audit"] = "lost"
             metrics.count_audit_lost()
-        seconds = time.perf_counter() - here.began
+        seconds = time.perf_counter() - visit.began
         metrics.count_call(route, status, seconds)
-        response.headers.set(REQUEST_ID_HEADER, here.request_id)
-        response.headers.set("X-Content-Type-Options", "nosniff")
-        tell = _LOG.debug if route in _QUIET_ROUTES and status < 400 else _LOG.info
+        tell = self._log.debug if route in _QUIET_ROUTES and status < 400 else self._log.info
         tell(
             "request",
-            request_id=here.request_id,
-            method=asked.method if asked.method in _METHODS else "other",
+            request_id=visit.request_id,
+            method=method if method in _METHODS else "other",
             route=route,
             status=status,
             milliseconds=round(seconds * 1000, 2),
-            **here.facts,
+            **facts,
         )
-        if here.span is not None:
-            allowed = {name: value for name, value in here.facts.items() if name in ALLOWED}
-            here.span.tell(request_id=here.request_id, route=route, status=status, **allowed)
-            here.span_ends.close()
+        if visit.span is not None:
+            allowed = {name: value for name, value in facts.items() if name in ALLOWED}
+            visit.span.tell(request_id=visit.request_id, route=route, status=status, **allowed)
+            visit.span_ends.close()
+        return ((REQUEST_ID_HEADER, visit.request_id), _NO_SNIFFING)
+
+
+def register_request_log(app: Flask, log: RequestLog) -> None:
+    """Let *log* see every request that Flask dispatches."""
+
+    @app.before_request
+    def begin() -> None:
+        log.begin(g._get_current_object())
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        asked = request._get_current_object()
+        told = log.end(g._get_current_object(), asked.method, asked.endpoint or "none", response.status_code)
+        for name, value in told:
+            response.headers.set(name, value)
         return response
 
 
-def _audit_entry(here: Any, route: str, status: int, at: datetime) -> AuditEntry:
+def _audit_entry(visit: Visit, route: str, status: int, at: datetime) -> AuditEntry:
     return AuditEntry(
         at=at,
-        request_id=here.request_id,
-        tenant=here.caller.tenant.id,
-        issuer=here.caller.issuer,
+        request_id=visit.request_id,
+        tenant=visit.caller.tenant.id,
+        issuer=visit.caller.issuer,
         route=route,
-        service=here.facts.get("service"),
-        hook=here.facts.get("hook"),
+        service=visit.facts.get("service"),
+        hook=visit.facts.get("hook"),
         status=status,
-        cards=here.facts.get("cards"),
-        rules=tuple(here.facts.get("rules", ())),
-        knowledge=here.facts.get("knowledge"),
+        cards=visit.facts.get("cards"),
+        rules=tuple(visit.facts.get("rules", ())),
+        knowledge=visit.facts.get("knowledge"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, g, request
 
 from cds_service import metrics
 from cds_service.errors import RequiredDataMissing, UnknownService
@@ -24,59 +24,89 @@ from cds_service.respond import (
 from cds_service.security.limits import check_depth
 from cds_service.store.feedback import IssuedCard, Store
 from cds_service.web.bodies import json_bytes
-from cds_service.web.waiting import leave_the_loop
-from cds_service.wire.request import read_call
+from cds_service.web.guard import Guard
+from cds_service.web.visit import Visit
+from cds_service.web.waiting import ON_THE_LOOP, MustWait
+from cds_service.wire.request import HookCall, read_call
 from cds_service.wire.response import cards_body, discovery_body, encode, service_offer
 
 JSON = "application/json"
 
 
-def services_blueprint(
-    practice: Practice,
-    hooks: Iterable[Hook],
-    store: Store,
-    clock: Callable[[], datetime],
-    may_choose_day: bool,
-    shared_id: str | None,
-) -> Blueprint:
-    """Routes of discovery and service calls.
+class HookCalls:
+    """Answers hook calls: bytes in, bytes out, whoever brings them (Flask, or direct.py).
 
     *clock* gives the moment of a call with its time zone; *may_choose_day* heeds the development extension;
     *shared_id* publishes every hook under one id (rule D3), where the caller's tenant does not say its own.
     """
+
+    def __init__(
+        self,
+        practice: Practice,
+        hooks: Iterable[Hook],
+        store: Store,
+        guard: Guard,
+        clock: Callable[[], datetime],
+        may_choose_day: bool,
+        shared_id: str | None,
+    ):
+        self.practice = practice
+        self.hooks = tuple(hooks)
+        self.clock = clock
+        self.may_choose_day = may_choose_day
+        self.catalogue = _Catalogue(practice, self.hooks, shared_id)
+        self._store = store
+        self._guard = guard
+
+    def read(self, body: bytes, services: tuple[Hook, ...]) -> HookCall:
+        """Read *body* as a call of one of *services*.  Raises CallFaults."""
+        return read_call(body, services, self.may_choose_day, check_depth, OBSERVATIONS_APART)
+
+    def answer(self, visit: Visit, service_id: str, body: Callable[[], bytes], on_the_loop: bool) -> bytes:
+        """Give the body of the answer to *body*; note on *visit* what the log may hold of it.
+
+        Raises MustWait where the call may have to be read for and is *on_the_loop*; UnknownService, CallFaults,
+        RequiredDataMissing and WrongPatient.
+        """
+        tenant = visit.caller.tenant
+        answering = self.catalogue.named(service_id, tenant)
+        visit.facts["service"] = service_id
+        asked = self.read(body(), answering)
+        service = asked.service
+        if asked.fhir_server is not None and on_the_loop:
+            self._guard.uncount(visit)
+            raise MustWait
+        visit.facts["hook"] = service.hook
+        at = self.clock()
+        try:
+            answer = respond(asked, self.practice, tenant, at)
+        except RequiredDataMissing:
+            metrics.count_missing(service.id)
+            raise
+        visit.facts |= _told(answer, service)
+        self._store.note_issued(_issued(answer, service, tenant, at))
+        return cards_body(answer.cards)
+
+
+def services_blueprint(calls: HookCalls) -> Blueprint:
+    """Routes of discovery, service calls and their explanation."""
     blueprint = Blueprint("services", __name__)
-    hooks = tuple(hooks)
-    catalogue = _Catalogue(practice, hooks, shared_id)
 
     @blueprint.get("/cds-services")
     def discover() -> Response:
-        return Response(catalogue.body(g.caller.tenant), content_type=JSON)
+        return Response(calls.catalogue.body(g.caller.tenant), content_type=JSON)
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
-        here = g._get_current_object()
-        tenant = here.caller.tenant
-        answering = catalogue.named(service_id, tenant)
-        here.facts["service"] = service_id
-        asked = read_call(json_bytes(), answering, may_choose_day, check_depth, OBSERVATIONS_APART)
-        if asked.fhir_server is not None:
-            leave_the_loop()
-        here.facts["hook"] = asked.service.hook
-        at = clock()
-        try:
-            answer = respond(asked, practice, tenant, at)
-        except RequiredDataMissing:
-            metrics.count_missing(asked.service.id)
-            raise
-        here.facts |= _told(answer, asked.service)
-        store.note_issued(_issued(answer, asked.service, tenant, at))
-        return Response(cards_body(answer.cards), content_type=JSON)
+        on_the_loop = bool(request.environ.get(ON_THE_LOOP))
+        body = calls.answer(g._get_current_object(), service_id, json_bytes, on_the_loop)
+        return Response(body, content_type=JSON)
 
     @blueprint.post("/explain")
     def explain() -> Response:
-        asked = read_call(json_bytes(), hooks, may_choose_day, check_depth, OBSERVATIONS_APART)
+        asked = calls.read(json_bytes(), calls.hooks)
         g.facts["hook"] = asked.service.hook
-        return Response(encode(explain_call(asked, practice, g.caller.tenant, clock())), content_type=JSON)
+        return Response(encode(explain_call(asked, calls.practice, g.caller.tenant, calls.clock())), content_type=JSON)
 
     return blueprint
 
