@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from msgspec import Struct
 
@@ -28,6 +29,40 @@ class Assertion(Enum):
     PLANNED = "planned"
     HISTORY = "history"
     NEGATED = "negated"
+
+
+class Sentences(Sequence[str]):
+    """Sentences that are put into words where somebody reads them: few do. Equal to the tuple of the same sentences."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, tell: Callable[[], tuple[str, ...]]):
+        self._told: tuple[str, ...] | Callable[[], tuple[str, ...]] = tell
+
+    def told(self) -> tuple[str, ...]:
+        """Give the sentences themselves."""
+        if not isinstance(self._told, tuple):
+            self._told = self._told()
+        return self._told
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
+        return self.told()[place]
+
+    def __len__(self) -> int:
+        return len(self.told())
+
+    def __eq__(self, other: object) -> bool:
+        return self.told() == (other.told() if isinstance(other, Sentences) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.told())
+
+    def __repr__(self) -> str:
+        return repr(self.told())
 
 
 class Reading(NamedTuple):
@@ -93,7 +128,7 @@ class Operation(Struct, frozen=True, gc=False):
     revision: bool | None
     staged: bool
     basis: Basis
-    because: tuple[str, ...]
+    because: Sequence[str]
     evidence: tuple[Evidence, ...]
     procedures: tuple[str, ...]
     alternatives: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from cds_service.errors import Fault
+from cds_service.knowledge.vocabulary import Kept
 from cds_service.knowledge.words import Words, load_words
 from cds_service.patient.codes import CodeKey, normal_code
 
@@ -24,6 +25,8 @@ REGIONS = ("cervical", "cervicothoracic", "thoracic", "thoracolumbar", "lumbar",
 APPROACHES = ("anterior", "posterior", "lateral", "combined", "percutaneous", "endoscopic")
 _SYSTEMS = ("cpt", "hcpcs", "icd9", "opcs4", "snomed", "loinc", "icd10cm", "icd10", "icd10pcs")
 _ANY = "*"
+_CONCLUSIONS_MOST = 2048
+"""Conclusions that are kept; some 4 MB."""
 _MARKS = ("V", "V2", "D", "M", "U", "SEC")
 
 
@@ -226,6 +229,8 @@ class SurgeryKnowledge:
     """Word lists of the free-text grammar."""
     readings: dict[CodeKey, SurgicalFact] = field(default_factory=dict)
     """What was concluded about single codes before; holds codes only, nothing of a patient."""
+    conclusions: Kept = field(default_factory=lambda: Kept(_CONCLUSIONS_MOST))
+    """What was concluded from several facts before, each a code's or a title's without its words."""
 
 
 class _Table:

@@ -4,12 +4,13 @@ Holds what cards/words says; reads no file and judges no text."""
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.knowledge.level_words import LevelWords
 
@@ -20,6 +21,29 @@ SHORTEST_SKELETON = 4  # letters of a whole word without its vowels
 SHORTEST_STEM_SKELETON = 5  # the same of a stem
 _FEWEST_PER_VOWEL = 4  # a word that lost its vowels has at least so many letters for each that is left
 _SHORTEST_SUFFIX_HOST = 9  # letters of a German compound
+
+
+JOINTS = frozenset(("and", "und", "y", "et", "&", "+", "/", "with", "mit", "con", "avec"))
+"""What joins two things into one statement."""
+_MARKS = frozenset((*string.punctuation, "\n"))
+_OUTLINES_MOST = 2048
+"""Readings that `Words.outlines` keeps; some 4 MB."""
+
+
+class Kept(dict[Hashable, Any]):
+    """Answers to questions that are made of things of ours alone, kept from call to call; when it is full it begins anew.
+
+    Neither question nor answer may hold anything of a chart.
+    """
+
+    def __init__(self, most: int):
+        super().__init__()
+        self._most = most
+
+    def keep(self, question: Hashable, answer: Any) -> None:
+        if len(self) >= self._most:
+            self.clear()
+        self[question] = answer
 
 
 class Kind(StrEnum):
@@ -119,6 +143,20 @@ class Stems:
         return None
 
 
+class Numbers(NamedTuple):
+    """One number for all words that do the same in every text: they stand for the same keys, are glue alike, join alike.
+
+    What stands for nothing has one number with all strangers, so that a row of numbers tells nothing but signs of ours.
+    """
+
+    of: Mapping[str, int]
+    """Each word of ours -> its number."""
+    plain: Mapping[str, int]
+    """The same without the words that may hide more (`Words.hides_more`)."""
+    of_keys: Mapping[tuple[str, ...], int]
+    """What a stranger may stand for -> its number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """All of cards/words, compiled for reading: see `clinical/surgery/text_signs.py` for the use.
@@ -151,6 +189,29 @@ class Words:
     """How the words of *deletions* begin, and how they begin and end: a word like none of them is one edit from none."""
     skeletons: Mapping[str, str] = field(default_factory=dict)
     skeleton_lengths: tuple[int, ...] = ()
+    numbers: Numbers = Numbers({}, {}, {})
+    outlines: Kept = field(default_factory=lambda: Kept(_OUTLINES_MOST))
+    """What texts were read as, by the numbers of their words: see `clinical/surgery/titles.py`."""
+
+    def number_of(self, word: str) -> Hashable:
+        """Give the number of *word* (see `Numbers`); for a stranger, that of what it may stand for."""
+        number = self.numbers.of.get(word)
+        if number is None:
+            keys = self.keys_of_token(word)
+            number = self.numbers.of_keys.get(keys, keys)
+        return number
+
+    def hides_more(self, word: str) -> bool:
+        """Tell whether *word* may be part of a level, a count, a short form or a sentence's end, so that its number does
+        not say all."""
+        if word in self.short_form_words or word in self.short_form_starts or word[0] in ".\x00":
+            return True
+        levels = self.levels
+        if levels is None:
+            return False
+        gates = levels.gates
+        opens_level = word in gates.letters or word in gates.occiput or word in gates.bones
+        return opens_level or levels.may_be_counts((word,))
 
     def may_hold_short_form(self, tokens: Sequence[str], seen: AbstractSet[str]) -> bool:
         """False where no short form can stand in a text of these words and signs (*tokens* in order, *seen* as a set)."""
@@ -164,6 +225,13 @@ class Words:
         """Give the entries of the phrase tree that *word* (folded) may stand for, surest first; () for a stranger."""
         keys = self.known.get(word)
         return self.keys_of_stranger(word) if keys is None else keys
+
+    def keys_of_token(self, token: str) -> tuple[str, ...]:
+        """Do as `keys_of` does for a word, a number or a mark; only a word may be a stranger that stands for something."""
+        keys = self.known.get(token)
+        if keys is None:
+            return self.keys_of_stranger(token) if token.isalpha() else ()
+        return keys
 
     def keys_of_stranger(self, word: str) -> tuple[str, ...]:
         """Give the entries that a word outside *known* may stand for: by its stem, ending, misspelling or lost vowels."""
@@ -222,6 +290,19 @@ def keys_of_known(vocabulary: frozenset[str], ordinary: frozenset[str], stems: S
         else:
             known[word] = ()
     return known
+
+
+def number_words(words: Words) -> Numbers:
+    """Number every word that *words* knows, its glue, what joins, and the marks of punctuation."""
+    numbers: dict[tuple[tuple[str, ...], bool, str], int] = {((), False, ""): 0}
+    of: dict[str, int] = {}
+    for word in (*words.known, *words.glue, *JOINTS, *_MARKS):
+        itself = word if word in JOINTS or word in _MARKS else ""
+        does = words.keys_of_token(word), word in words.glue, itself
+        of[word] = numbers.setdefault(does, len(numbers))
+    plain = {word: number for word, number in of.items() if not words.hides_more(word)}
+    of_keys = {keys: number for (keys, is_glue, itself), number in numbers.items() if not is_glue and not itself}
+    return Numbers(of, plain, of_keys)
 
 
 def begin_alike(words: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from cds_service.knowledge.vocabulary import (
     deletions_of,
     fold,
     keys_of_known,
+    number_words,
     skeleton,
 )
 from cds_service.knowledge.yaml_text import PathKey, TextFile, read_yaml_text
@@ -313,7 +315,7 @@ class _Builder:
         short = sorted(self._short_forms, key=len, reverse=True)
         pattern = "|".join(re.escape(form) for form in short)
         cut = [_WORD.findall(form) for form in short]
-        return Words(
+        words = Words(
             signs=self._signs,
             combinations=combinations,
             combining=frozenset(name for one in combinations for name in (one.first, one.second)),
@@ -335,6 +337,7 @@ class _Builder:
             skeletons=bones,
             skeleton_lengths=tuple(sorted({len(bone) for bone in bones}, reverse=True)),
         )
+        return replace(words, numbers=number_words(words))
 
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})

@@ -13,7 +13,7 @@ from cds_service.patient.codes import CodeKey
 from cds_service.patient.finding import Evidence
 from cds_service.patient.record import Coding, Procedure
 
-_STATUS_SAYS = {
+STATUS_SAYS = {
     "not-done": Assertion.NEGATED,
     "entered-in-error": Assertion.NEGATED,
     "preparation": Assertion.PLANNED,
@@ -39,16 +39,16 @@ def read_and_conclude(
 
     *heard* keeps what titles were read as; it must not outlive the call that the chart came with.
     """
-    coded, unsure = _facts_of_codes(procedure, knowledge)
-    status = _STATUS_SAYS.get(procedure.status or "")
+    coded, unsure = facts_of_codes(procedure, knowledge)
+    status = STATUS_SAYS.get(procedure.status or "")
     if coded and not unsure and all([fact.operation == NO for fact in coded]):
-        return _no_operation(procedure, coded, status or Assertion.PERFORMED), None
+        return no_operation(procedure, coded, status or Assertion.PERFORMED), None
     titles = read_titles(procedure.code.words, knowledge.words, heard)
     if unsure and (not titles or speaks_of_spine(titles)):
         coded += unsure
-    assertion = status or _assertion(titles)
+    assertion = status or assertion_of(titles)
     operating = [fact for fact in coded if fact.operation in (YES, UNLISTED)]
-    if not operating or all([fact.operation == UNLISTED for fact in operating]) and _best(titles) is not None:
+    if not operating or all([fact.operation == UNLISTED for fact in operating]) and best_of(titles) is not None:
         return _read_words(procedure, titles, coded, assertion, knowledge), None
     spoken = [fact for fact in map(title_fact, titles) if fact is not None]
     facts = (
@@ -59,23 +59,23 @@ def read_and_conclude(
         *_around_codes(procedure, knowledge),
     )
     conclusion = conclude(facts, knowledge)
-    against = [_no_spine(fact) for fact in coded if fact.operation == NO and not _goes_beside(fact, knowledge)]
+    against = [_no_spine(fact) for fact in coded if fact.operation == NO and not goes_beside(fact, knowledge)]
     if status is None and assertion in (Assertion.PLANNED, Assertion.NEGATED):
         against.append(f"the status says {procedure.status}, the title says {assertion.value}")
     side = next((one.side for one in titles if one.side), None)
-    return _reading(procedure, facts, against, conclusion, assertion, side), conclusion
+    return reading_of(procedure, facts, against, conclusion, assertion, side), conclusion
 
 
 def _no_spine(fact: SurgicalFact) -> str:
     return f"another code of the same Procedure is no spine operation ({_sentence(fact)})"
 
 
-def _goes_beside(fact: SurgicalFact, knowledge: SurgeryKnowledge) -> bool:
+def goes_beside(fact: SurgicalFact, knowledge: SurgeryKnowledge) -> bool:
     """Imaging, monitoring, a graft: no spine operation, yet nothing that speaks against one."""
     return any(fact.system == name and first <= fact.code <= last for name, first, last in knowledge.beside)
 
 
-def _facts_of_codes(procedure: Procedure, knowledge: SurgeryKnowledge) -> tuple[list[SurgicalFact], list[SurgicalFact]]:
+def facts_of_codes(procedure: Procedure, knowledge: SurgeryKnowledge) -> tuple[list[SurgicalFact], list[SurgicalFact]]:
     """Give what the codes say, and apart what codes of unknown systems would say if their shape is right."""
     sure: list[SurgicalFact] = []
     unsure: list[SurgicalFact] = []
@@ -91,7 +91,7 @@ def _facts_of_codes(procedure: Procedure, knowledge: SurgeryKnowledge) -> tuple[
     return sure, unsure
 
 
-def _assertion(titles: list[TextReading]) -> Assertion:
+def assertion_of(titles: list[TextReading]) -> Assertion:
     """Codes and status apart, a title may say that it was planned, long ago, or not done."""
     for one in titles:
         if one.is_spine_surgery or one.of_family:
@@ -99,7 +99,7 @@ def _assertion(titles: list[TextReading]) -> Assertion:
     return Assertion.PERFORMED
 
 
-def _best(titles: list[TextReading]) -> TextReading | None:
+def best_of(titles: list[TextReading]) -> TextReading | None:
     """Give the title that names the operation best: one with a type before one without."""
     ours = [one for one in titles if one.is_spine_surgery]
     if not ours:
@@ -118,9 +118,9 @@ def _read_words(
     if not titles and not procedure.code.keys:
         titles = read_titles(procedure.notes, knowledge.words, {})
         titles = [one for one in titles if one.assertion is Assertion.PERFORMED]
-    best = _best(titles)
+    best = best_of(titles)
     if best is None or _is_elsewhere(procedure, knowledge):
-        return _no_operation(procedure, coded, assertion)
+        return no_operation(procedure, coded, assertion)
     by_text = titles[0].is_spine_surgery if procedure.code.text else not procedure.code.words
     spoken = [fact for fact in map(title_fact, titles) if fact is not None]
     aside = [*spoken, *around(procedure, knowledge.words), *_around_codes(procedure, knowledge)]
@@ -156,7 +156,7 @@ def _read_words(
             "no code tells: a guess for display only",
         ),
         alternatives=tuple(one for one in alternatives if one != guess),
-        evidence=_evidence(procedure),
+        evidence=evidence_of(procedure),
         side=best.side,
         also_types=also,
         coded_type=UNKNOWN_SPINE,
@@ -248,7 +248,7 @@ def _place(origin: str, key: CodeKey, term: str, region: str, names: tuple[str, 
 _NOTHING_NAMED = ("no code and no text that names a spine operation",)
 
 
-def _no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: Assertion) -> Reading:
+def no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: Assertion) -> Reading:
     because = tuple([_sentence(fact) for fact in coded]) or _NOTHING_NAMED
     return Reading(
         procedure=procedure.reference,
@@ -271,7 +271,7 @@ def _no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: As
     )
 
 
-def _reading(
+def reading_of(
     procedure: Procedure,
     facts: tuple[SurgicalFact, ...],
     against: list[str],
@@ -306,7 +306,7 @@ def _reading(
         because=(*map(_sentence, facts), *found.because, f"together: {surgery_type}"),
         alternatives=tuple(dict.fromkeys([one for one in alternatives if one != surgery_type])),
         conflicts=tuple(conflicts),
-        evidence=_evidence(procedure),
+        evidence=evidence_of(procedure),
         side=side,
         also_types=found.also,
         coded_type=surgery_type,
@@ -326,7 +326,7 @@ def _sentence(fact: SurgicalFact) -> str:
     return f"{_SYSTEM_NAMES.get(fact.system, fact.system)} {fact.code}: {fact.say}"
 
 
-def _evidence(procedure: Procedure) -> tuple[Evidence, ...]:
+def evidence_of(procedure: Procedure) -> tuple[Evidence, ...]:
     when = procedure.performed.as_recorded if procedure.performed else None
     codings = procedure.code.codings or (Coding(None, None, procedure.code.text),)
     return tuple(

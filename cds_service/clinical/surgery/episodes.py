@@ -17,10 +17,12 @@ from cds_service.clinical.operation import (
     DataQuality,
     Operation,
     Reading,
+    Sentences,
     SetAside,
     Surgical,
 )  # fmt: skip
-from cds_service.clinical.surgery.classify import read_and_conclude
+from cds_service.clinical.surgery.classify import evidence_of, read_and_conclude, read_procedure
+from cds_service.clinical.surgery.glance import Glimpse, conclude_once, glance_at
 from cds_service.clinical.surgery.merge import (
     UNKNOWN_SPINE,
     Conclusion,
@@ -53,6 +55,16 @@ class _Done:
     is_partial: bool
     found: Conclusion | None
     """What was concluded from the reading's facts; None where words alone tell."""
+    is_glimpse: bool
+    """The reading is that of a Glimpse: without words and evidence."""
+
+    def read_whole(self, knowledge: Knowledge) -> Reading:
+        """Give the reading with its words."""
+        return read_procedure(self.procedure, knowledge.surgery) if self.is_glimpse else self.reading
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return evidence_of(self.procedure) if self.is_glimpse else self.reading.evidence
 
 
 @dataclass(slots=True)
@@ -96,14 +108,23 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     # the answer hangs on no order of sending
     procedures = sorted(record.procedures or (), key=attrgetter("reference"))
     for procedure in procedures:
-        reading, found = read_and_conclude(procedure, knowledge.surgery, heard)
+        seen = glance_at(procedure, knowledge.surgery)
+        is_glimpse = isinstance(seen, Glimpse)
+        if is_glimpse:
+            reading, found = seen
+        elif seen is not None:
+            reading, found = seen, None
+        else:
+            reading, found = read_and_conclude(procedure, knowledge.surgery, heard)
         aside = _set_aside(procedure, reading, on)
         if aside is not None:
+            if is_glimpse:
+                aside = aside._replace(reading=read_procedure(procedure, knowledge.surgery))
             (planned if aside.rule == "DQ01" else ignored).append(aside)
             if reading.facts and aside.rule == "DQ03":
                 companions.append((procedure, reading.facts))
             continue
-        done.append(_placed(procedure, reading, found, on))
+        done.append(_placed(procedure, reading, found, is_glimpse, on))
     sessions = _sessions(done, companions, procedures, knowledge) if done else []
     if len(sessions) > 1:
         sessions = _join_repeats(sessions, knowledge)
@@ -114,7 +135,7 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     only_old = _set_old_apart(sessions, knowledge, on)
     sessions.sort(key=lambda one: (one.day is None, one.day or on))
     return Surgical(
-        operations=tuple([_operation(session, on) for session in sessions]),
+        operations=tuple([_operation(session, knowledge, on) for session in sessions]),
         planned=tuple(planned),
         ignored=tuple(ignored),
         data_quality=tuple(_doubts(sessions, planned, only_old, knowledge, on)),
@@ -143,11 +164,11 @@ def _set_aside(procedure: Procedure, reading: Reading, on: date) -> SetAside | N
     return None
 
 
-def _placed(procedure: Procedure, reading: Reading, found: Conclusion | None, on: date) -> _Done:
+def _placed(procedure: Procedure, reading: Reading, found: Conclusion | None, is_glimpse: bool, on: date) -> _Done:
     when = procedure.performed
     if procedure.status == "in-progress":
-        return _Done(procedure, reading, on, False, found)
-    return _Done(procedure, reading, _latest_day(when, on), when is not None and when.is_partial, found)
+        return _Done(procedure, reading, on, False, found, is_glimpse)
+    return _Done(procedure, reading, _latest_day(when, on), when is not None and when.is_partial, found, is_glimpse)
 
 
 def _latest_day(when: When | None, on: date) -> date | None:
@@ -162,6 +183,8 @@ def _sessions(
     everything: Sequence[Procedure],
     knowledge: Knowledge,
 ) -> list[_Session]:
+    if len(done) == 1 and not companions:
+        return [_session(list(done), [], knowledge)]
     groups = _Groups()
     for procedure in everything:
         for parent in procedure.part_of:
@@ -215,6 +238,9 @@ def _by_region(parts: list[_Done], knowledge: Knowledge) -> list[list[_Done]]:
     """Part what was done in one session at places far from each other; what names no place goes with the chief one."""
     if len(parts) == 1:
         return [parts]
+    region = parts[0].reading.region
+    if region and all([part.reading.region == region for part in parts]):
+        return [parts[::-1]]  # in the order that the clusters below would have
     clusters: list[list[_Done]] = []
     for one in sorted((part for part in parts if part.reading.region), key=lambda part: part.procedure.reference):
         near = [cluster for cluster in clusters if any(_belong(one, other, knowledge) for other in cluster)]
@@ -247,10 +273,20 @@ def _session(parts: list[_Done], companions: list[SurgicalFact], knowledge: Know
     exact = [part.day for part in parts if part.day is not None and not part.is_partial]
     found = parts[0].found if len(parts) == 1 and not companions else None
     if found is None or len(set(parts[0].reading.facts)) < len(parts[0].reading.facts):
-        found = conclude([*_facts_once([part.reading.facts for part in parts]), *companions], knowledge.surgery)
+        found = _conclude(parts, companions, knowledge)
     session = _Session(parts, companions, found, max(exact or days, default=None))
     session.is_text_only = all([part.reading.basis is Basis.TEXT for part in parts])
     return session
+
+
+def _conclude(parts: list[_Done], companions: list[SurgicalFact], knowledge: Knowledge) -> Conclusion:
+    if all([part.is_glimpse for part in parts]):
+        facts = (*_facts_once([part.reading.facts for part in parts]), *companions)
+        found = conclude_once(facts, knowledge.surgery).found
+        if not found.conflicts:
+            return found
+    whole = [part.read_whole(knowledge).facts for part in parts]
+    return conclude([*_facts_once(whole), *companions], knowledge.surgery)
 
 
 def _facts_once(readings: Sequence[tuple[SurgicalFact, ...]]) -> list[SurgicalFact]:
@@ -482,7 +518,7 @@ def _set_old_apart(sessions: list[_Session], knowledge: Knowledge, on: date) -> 
     return False
 
 
-def _operation(session: _Session, on: date) -> Operation:
+def _operation(session: _Session, knowledge: Knowledge, on: date) -> Operation:
     found, day = session.found, session.day
     recorded = [part.procedure.performed for part in session.parts if part.procedure.performed is not None]
     readings = [part.reading for part in session.parts]
@@ -512,7 +548,7 @@ def _operation(session: _Session, on: date) -> Operation:
         revision=session.revision,
         staged=session.staged,
         basis=_basis(session),
-        because=_each_once(*[one.because for one in readings], found.because, session.notes),
+        because=Sentences(lambda: _because(session, knowledge)),
         evidence=(*_evidence(session), *session.extra_evidence),
         procedures=tuple(dict.fromkeys([part.procedure.reference for part in session.parts])),
         alternatives=_each_once(found.alternatives, *[one.alternatives for one in readings]),
@@ -523,14 +559,17 @@ def _operation(session: _Session, on: date) -> Operation:
     )
 
 
+def _because(session: _Session, knowledge: Knowledge) -> tuple[str, ...]:
+    told = [part.read_whole(knowledge).because for part in session.parts]
+    return _each_once(*told, session.found.because, session.notes)
+
+
 def _each_once(*groups: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([one for group in groups for one in group]))
 
 
 def _evidence(session: _Session) -> tuple[Evidence, ...]:
-    if len(session.parts) == 1 and len(session.parts[0].reading.evidence) == 1:
-        return session.parts[0].reading.evidence
-    return tuple(dict.fromkeys([one for part in session.parts for one in part.reading.evidence]))
+    return tuple(dict.fromkeys([one for part in session.parts for one in part.evidence]))
 
 
 def _basis(session: _Session) -> Basis:
@@ -550,17 +589,17 @@ def _doubts(
         yield _doubt("DQ01", aside.because, reading.evidence if reading else (), knowledge)
     current = [one for one in sessions if not one.blocks_only]
     for session in current:
-        evidence = _evidence(session)
         if session.is_text_only:
             guess = f"; the words suggest {session.text_type}" if session.text_type else ""
-            yield _doubt("DQ05", f"the operation is told by words only, no code{guess}", evidence, knowledge)
+            told = f"the operation is told by words only, no code{guess}"
+            yield _doubt("DQ05", told, _evidence(session), knowledge)
         elif session.surgery_type == UNKNOWN_SPINE:
             why = (
                 session.found.conflicts or tuple(session.notes[-1:]) or ("the codes tell no type that has a protocol",)
             )
-            yield _doubt("DQ04", "; ".join(why), evidence, knowledge)
+            yield _doubt("DQ04", "; ".join(why), _evidence(session), knowledge)
         if session.day is None:
-            yield _doubt("DQ06", "the operation has no date", evidence, knowledge)
+            yield _doubt("DQ06", "the operation has no date", _evidence(session), knowledge)
     far = _far_apart(current)
     if far:
         days = " and ".join(f"{one.found.region} on {one.day or 'a day not told'}" for one in far)

@@ -54,7 +54,9 @@ def read_titles(titles: Sequence[str], words: Words, heard: Heard) -> list[TextR
 
 
 def title_fact(reading: TextReading) -> SurgicalFact | None:
-    """Give what a title adds to the codes; None where it says nothing of an operation or a place."""
+    """Give what a title adds to the codes; None where it says nothing of an operation or a place.
+
+    Of a reading without its words (see `titles.py`) the fact has none either."""
     if reading.of_family or reading.is_spine_surgery is False:
         return None
     performed = reading.assertion in (Assertion.PERFORMED, Assertion.HISTORY)
@@ -137,7 +139,7 @@ def _plain(
     count: LevelCount | None = None,
     names: tuple[str, ...] = (),
 ) -> SurgicalFact:
-    say = phrases(reading)
+    say = phrases(reading) if reading.found is not None else ""
     return SurgicalFact(
         origin, "", say, "D", "words of the record", COMPANION, surgery_class, region, fusion, approach, technique,
         instrumented, revision, None, count, names, False, say, origin,

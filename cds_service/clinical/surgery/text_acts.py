@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cds_service.clinical.operation import Assertion
 from cds_service.clinical.surgery.text_signs import Mention, Signs
-from cds_service.knowledge.vocabulary import Kind, Needs, Sign, Words
+from cds_service.knowledge.vocabulary import JOINTS, Kind, Needs, Sign, Words
 
 _ASSERTIONS = {
     Kind.NEGATION: Assertion.NEGATED,
@@ -17,7 +17,6 @@ _ASSERTIONS = {
 }
 _FAMILY_REACH = 8  # words between a relative and the operation told of them
 _PARTS = frozenset((Kind.PART, Kind.REMOVAL, Kind.REPLACEMENT, Kind.GENERIC, Kind.DETAIL, Kind.DIAGNOSIS))
-_JOINTS = frozenset(("and", "und", "y", "et", "&", "+", "/", "with", "mit", "con", "avec"))
 _OPENING = 2  # words that may stand before the visit or treatment that opens a text ("Home exercise", "HC PT")
 _WHERE = frozenset((Kind.REGION, Kind.SPINE))
 _SPINAL_PARTS = frozenset(
@@ -245,7 +244,7 @@ def _opens_for(head: Mention, act: Mention, signs: Signs) -> bool:
     """ "Postop visit lumbar laminectomy": a visit or treatment that opens the text is its subject, unless joined to an act."""
     between = signs.tokens[head.end : act.first]
     told = [mention.sign.kind for mention in signs.mentions if head.end <= mention.first < act.first]
-    joined = any(token in _JOINTS for token in between) or Kind.PERFORMED in told or Kind.TURN in told
+    joined = any(token in JOINTS for token in between) or Kind.PERFORMED in told or Kind.TURN in told
     return head.sign.takes_over and head.first <= _OPENING and not joined
 
 

@@ -47,8 +47,22 @@ class Signs(NamedTuple):
         return [mention for kind in kinds for mention in self.by_kind.get(kind, ())]
 
 
-def find_signs(text: str, words: Words) -> Signs | None:
-    """Fold *text*, cut it into words, and find levels, counts and every sign; None where there is no sign and no level.
+class Cut(NamedTuple):
+    """One text cut into words: see `Signs`, of which it is what no sign is needed for."""
+
+    text: str
+    tokens: Sequence[str]
+    sentence_of: Sequence[int]
+    levels: Sequence[tuple[int, LevelMention]]
+    counts: Sequence[tuple[int, CountMention]]
+
+
+words_of = _TOKEN.findall
+"""Give the words and marks of a folded text."""
+
+
+def cut_text(text: str, words: Words) -> Cut:
+    """Fold *text*, cut it into words, and find levels and counts.
 
     The patterns of the level grammar are slow, and few texts hold a level: each is asked only where the words of the text
     leave room for a match (`LevelWords.may_be_...`).
@@ -80,8 +94,20 @@ def find_signs(text: str, words: Words) -> Signs | None:
         starts = [match.start() for match in matches]
     if _MASK in masked:
         tokens = [LEVEL if token[0] == _MASK else token for token in tokens]
-    mentions = _find_mentions(tokens, words)
-    if not mentions and not levels:
+    return Cut(
+        folded,
+        tokens,
+        _sentences(tokens, starts, folded),
+        [(_token_at(starts, level.start), level) for level in levels],
+        [(_token_at(starts, count.start), count) for count in counts],
+    )
+
+
+def find_signs(text: str, words: Words) -> Signs | None:
+    """Find every sign in *text*; None where there is no sign and no level."""
+    cut = cut_text(text, words)
+    mentions = _find_mentions(cut.tokens, words)
+    if not mentions and not cut.levels:
         return None
     by_kind: dict[Kind, list[Mention]] = {}
     for mention in mentions:
@@ -90,15 +116,7 @@ def find_signs(text: str, words: Words) -> Signs | None:
             by_kind[kind].append(mention)
         else:
             by_kind[kind] = [mention]
-    return Signs(
-        text=folded,
-        tokens=tokens,
-        sentence_of=_sentences(tokens, starts, folded),
-        mentions=mentions,
-        by_kind=by_kind,
-        levels=[(_token_at(starts, level.start), level) for level in levels],
-        counts=[(_token_at(starts, count.start), count) for count in counts],
-    )
+    return Signs(cut.text, cut.tokens, cut.sentence_of, mentions, cut.levels, cut.counts, by_kind)
 
 
 def _token_at(starts: list[int], place: int) -> int:
@@ -126,9 +144,7 @@ def _find_mentions(tokens: Sequence[str], words: Words) -> list[Mention]:
     keys: list[tuple[str, ...]] = []
     for token in tokens:
         known = words.known.get(token)
-        if known is None:
-            known = words.keys_of_stranger(token) if token.isalpha() else ()
-        keys.append(known)
+        keys.append(words.keys_of_token(token) if known is None else known)
     tree = words.tree
     found: list[Mention] = []
     free = 0

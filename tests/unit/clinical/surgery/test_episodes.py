@@ -6,12 +6,15 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
-from cds_service.clinical.operation import Basis, Operation, Surgical
-from cds_service.clinical.surgery import spoken
+from cds_service.clinical.operation import Basis, Operation, Sentences, Surgical
+from cds_service.clinical.surgery import episodes, spoken
 from cds_service.clinical.surgery.episodes import find_operations
 from cds_service.knowledge.load import load_knowledge
 from cds_service.knowledge.model import Knowledge
+from cds_service.knowledge.vocabulary import Kept
 from cds_service.patient.record import Coding, Concept, Condition, Patient, PatientRecord, Precision, Procedure, When
 
 ON = date(2026, 3, 1)
@@ -521,18 +524,96 @@ def test_a_title_that_several_procedures_share_is_read_once(knowledge, monkeypat
     read_text = spoken.read_text
     monkeypatch.setattr(spoken, "read_text", lambda text, words: texts.append(text) or read_text(text, words))
 
-    surgical = found(knowledge, *[done("22612", when="2026-02-01", text="Lumbar fusion L4-L5") for _ in range(3)])
+    surgical = found(knowledge, *[done(when="2026-02-01", text="Lumbar fusion L4-L5") for _ in range(3)])
 
     assert only(surgical).levels == ("L4-L5",)
     assert texts == ["Lumbar fusion L4-L5"]
 
 
-def test_nothing_of_one_chart_is_kept_for_the_next(knowledge, monkeypatch) -> None:
-    texts: list[str] = []
-    read_text = spoken.read_text
-    monkeypatch.setattr(spoken, "read_text", lambda text, words: texts.append(text) or read_text(text, words))
+def test_nothing_of_one_chart_is_kept_for_the_next(knowledge) -> None:
+    surgery = knowledge.surgery
+    surgery.words.outlines.clear()
+    surgery.conclusions.clear()
 
-    for _ in range(2):
-        found(knowledge, done("22612", when="2026-02-01", text="Lumbar fusion L4-L5"))
+    for code, text in (
+        ("22612", "Zyxfusion Quux, Lumbar fusion L4-L5 12345"),
+        ("44950", "Appendectomy Zyxfusion Quux"),
+    ):
+        found(knowledge, done(code, when="2026-02-01", text=text, reference="Procedure/Quux"))
 
-    assert texts == ["Lumbar fusion L4-L5"] * 2
+    kept = repr((surgery.words.outlines, surgery.conclusions)).lower()
+    assert surgery.words.outlines and surgery.conclusions
+    assert not [word for word in ("quux", "zyx", "12345", "2026", "appendectomy") if word in kept]
+
+
+def test_what_is_kept_has_an_end() -> None:
+    kept = Kept(2)
+
+    for number in range(5):
+        kept.keep(number, -number)
+
+    assert kept == {4: -4}
+
+
+CODES = ("22612", "22633", "22840", "22551", "63030", "22214", "62323", "22899", "0SG00A0", "V25.4", "99213", "22513")
+TITLES = (
+    "TLIF L4-L5", "Pedicle screws L4/5", "ACDF C5-6", "Lumbar fusion", "Revision of fusion L5-S1", "Planned TLIF L4-5",
+    "Colonoscopy", "Laminectomy T10", "No surgery was done", "Lumbar microdiscectomy", "Two-level fusion",
+    "Family history: fusion of the lumbar spine", "Physiotherapy after fusion", "word " * 30,
+)  # fmt: skip
+PROCEDURES = some.builds(
+    done,
+    some.sampled_from(CODES),
+    some.sampled_from(CODES),
+    when=some.sampled_from(["2026-02-01", "2026-02-02", "2025-02-01", "2026-12-01", None]),
+    text=some.sampled_from((*TITLES, None)),
+    status=some.sampled_from(["completed", "completed", "completed", "not-done", "on-hold", "unknown", None]),
+    reference=some.sampled_from([f"Procedure/{number}" for number in range(4)]),
+    body_sites=some.sampled_from([(), (), (), (Concept(text="Lumbar spine"),)]),
+    category=some.sampled_from([(), (), (Concept((Coding("http://snomed.info/sct", "363679005"),)),)]),
+)
+
+
+@given(some.lists(PROCEDURES, min_size=1, max_size=4, unique_by=lambda one: one.reference))
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+def test_a_glance_finds_what_the_whole_reading_finds(knowledge, procedures) -> None:
+    at_a_glance = found(knowledge, *procedures)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(episodes, "glance_at", lambda procedure, surgery: None)
+        whole = found(knowledge, *procedures)
+
+    assert at_a_glance == whole
+    assert repr(at_a_glance) == repr(whole)
+
+
+def test_a_code_of_a_system_we_do_not_know_counts_beside_words_of_the_spine(knowledge) -> None:
+    coding = Coding("http://hospital.example.org/codes", "22633")
+
+    told, not_told = (
+        found(knowledge, Procedure("Procedure/1", "completed", Concept((coding,), text), day("2026-02-01")))
+        for text in ("TLIF L4-L5", "Appendectomy")
+    )
+
+    assert only(told).surgery_type == "LUM_FUS"
+    assert not_told.operations == ()
+
+
+def test_two_procedures_that_conflict_only_together_are_told_so(knowledge) -> None:
+    parts = [done(code, when="2026-02-01", text="Lumbar fusion L4-L5") for code in ("22612", "22614")]
+
+    assert [only(found(knowledge, one)).conflicts for one in parts] == [(), ()]
+    assert only(found(knowledge, *parts)).conflicts == (
+        "the codes count 2 levels, the words 1: the larger number holds",
+    )
+
+
+def test_sentences_are_told_when_they_are_read_and_equal_what_they_tell() -> None:
+    asked: list[int] = []
+    sentences = Sentences(lambda: asked.append(1) or ("one", "two"))
+
+    assert asked == []
+    assert sentences == ("one", "two") == sentences and sentences == Sentences(lambda: ("one", "two"))
+    assert (sentences[0], sentences[1:], len(sentences), list(sentences)) == ("one", ("two",), 2, ["one", "two"])
+    assert hash(sentences) == hash(("one", "two")) and repr(sentences) == "('one', 'two')"
+    assert asked == [1]

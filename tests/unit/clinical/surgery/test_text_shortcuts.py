@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from cds_service.clinical.surgery import text as reading
+from cds_service.clinical.surgery.spoken import title_fact
 from cds_service.clinical.surgery.text_levels import find_counts, find_levels, write_out
 from cds_service.clinical.surgery.text_signs import find_signs
+from cds_service.clinical.surgery.titles import read_title
 from cds_service.errors import Fault
 from cds_service.knowledge.level_words import LevelWords
 from cds_service.knowledge.vocabulary import LONGEST_END, Words, deletions_of, fold, is_one_edit
@@ -93,6 +95,22 @@ def test_a_text_that_says_nothing_of_an_operation_reads_the_same_the_short_way(t
 
     assert short[:-1] == full[:-1]
     assert short.phrases == full.phrases
+
+
+@given(TEXTS)
+@settings(max_examples=800, deadline=None, derandomize=True, database=None)
+def test_all_texts_of_one_outline_say_the_same(text: str) -> None:
+    title, whole = read_title(text, WORDS), reading.read_text(text, WORDS)
+
+    assert title is None or title.said == whole._replace(found=None)
+    fact = title_fact(whole)
+    assert title is None or title.fact == (fact and fact._replace(say="", term=""))
+
+
+def test_an_outline_is_short_and_strangers_are_alike_in_it() -> None:
+    assert read_title("fusion " * 30, WORDS) is None
+    assert read_title("Fusion of the zyxquux", WORDS) is read_title("Fusion of the quuxzyx", WORDS)
+    assert read_title("Fusion of the quux", Words()).said == reading.TextReading()
 
 
 @given(some.text(max_size=40))
