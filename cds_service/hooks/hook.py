@@ -31,9 +31,13 @@ class PlainId(fields.String):
 
     def _deserialize(self, value, attr, data, **kwargs):
         text = super()._deserialize(value, attr, data, **kwargs)
-        if not _IS_ID.match(text):
+        if not self.is_plain(text):
             raise self.make_error("id")
         return text
+
+    def is_plain(self, value: object) -> bool:
+        """Tell whether *value* passes as it is; so with the other fields here. It saves asking the whole of marshmallow."""
+        return type(value) is str and _IS_ID.match(value) is not None
 
 
 class LocalReference(fields.String):
@@ -47,10 +51,17 @@ class LocalReference(fields.String):
 
     def _deserialize(self, value, attr, data, **kwargs):
         text = super()._deserialize(value, attr, data, **kwargs)
-        if not _IS_LOCAL_REFERENCE.match(text) or (self.types and text.split("/")[0] not in self.types):
+        if not self.is_plain(text):
             expected = " or ".join(f"{one}/id" for one in self.types) or "Type/id"
             raise self.make_error("reference", expected=expected)
         return text
+
+    def is_plain(self, value: object) -> bool:
+        return (
+            type(value) is str
+            and _IS_LOCAL_REFERENCE.match(value) is not None
+            and (not self.types or value.partition("/")[0] in self.types)
+        )
 
 
 class ResourceBundle(fields.Raw):

@@ -65,7 +65,9 @@ class RequestLog:
         self._audit = audit
         self._tracing = tracing
         self._clock = clock
-        self._log = _LOG.bind()
+        # Said with every request, so the line goes past structlog, which would copy it at each of its steps.
+        log = _LOG.bind()
+        self._levels = {name for name in ("debug", "info") if log.is_enabled_for(getattr(logging, name.upper()))}
 
     def begin(self, visit: Visit) -> None:
         visit.request_id = new_request_id()
@@ -90,16 +92,23 @@ class RequestLog:
             metrics.count_audit_lost()
         seconds = time.perf_counter() - visit.began
         metrics.count_call(route, status, seconds)
-        tell = self._log.debug if route in _QUIET_ROUTES and status < 400 else self._log.info
-        tell(
-            "request",
-            request_id=visit.request_id,
-            method=method if method in _METHODS else "other",
-            route=route,
-            status=status,
-            milliseconds=round(seconds * 1000, 2),
-            **facts,
-        )
+        level = "debug" if route in _QUIET_ROUTES and status < 400 else "info"
+        if level in self._levels:
+            _Output.write(
+                _as_line(
+                    None,
+                    level,
+                    {
+                        "request_id": visit.request_id,
+                        "method": method if method in _METHODS else "other",
+                        "route": route,
+                        "status": status,
+                        "milliseconds": round(seconds * 1000, 2),
+                        **facts,
+                        "event": "request",
+                    },
+                )
+            )
         if visit.span is not None:
             allowed = {name: value for name, value in facts.items() if name in ALLOWED}
             visit.span.tell(request_id=visit.request_id, route=route, status=status, **allowed)

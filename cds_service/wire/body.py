@@ -23,6 +23,7 @@ _TAIL_BYTES = 64
 _PIECE_BYTES = 1 << 16
 
 _DECODER = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
 
 
 class _Repeated(Exception):
@@ -86,17 +87,19 @@ def _without_values(error: msgspec.DecodeError) -> str:
 
 def check_envelope(
     body: bytes, raw_values: Mapping[str, msgspec.Raw], check_depth: Callable[[bytes], None] = lambda envelope: None
-) -> None:
+) -> Any | None:
     """Refuse an object that names a member twice, and what *check_depth* refuses, anywhere outside *raw_values*.
 
     Two readers of one body must not see two different patients: the last-wins habit of JSON readers hides that.
     The raw values are cut out first, so the checks cost the envelope only; how deep the raw values may nest is the
     decoder's own limit (about a thousand levels), which it has kept before we come here.
+    Gives the envelope's values (null for a raw one) where they were read on the way, and None where they were not.
     """
     envelope = _skeleton(body, raw_values)
     check_depth(envelope)
-    if _comes_back_as_written(envelope):
-        return
+    values = _as_written(envelope)
+    if values is not None:
+        return values
     try:
         _EACH_ONCE.decode(envelope.decode())
     except _Repeated as error:
@@ -109,17 +112,19 @@ def check_envelope(
     except ValueError:
         # Python reads no integer of more than 4300 digits; msgspec does not mind where the member is not ours.
         raise CallFaults([Fault("$", "holds a number beyond measure", "numbers of at most 308 digits")]) from None
+    return None
 
 
-def _comes_back_as_written(envelope: bytes) -> bool:
-    """Tell whether reading and writing *envelope* gives the same bytes: then no member stands there twice.
+def _as_written(envelope: bytes) -> Any | None:
+    """Give the values of *envelope* where writing them gives the same bytes: then no member stands there twice.
 
-    So it is with nearly every call, because programs write JSON without blanks. A no proves nothing.
+    So it is with nearly every call, because programs write JSON without blanks. None proves nothing.
     """
     try:
-        return msgspec.json.encode(_DECODER.decode(envelope)) == envelope
+        values = _DECODER.decode(envelope)
+        return values if _ENCODER.encode(values) == envelope else None
     except (msgspec.MsgspecError, RecursionError, ValueError):
-        return False
+        return None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -169,13 +170,12 @@ def read_call(
     Raises CallFaults with every problem found, each with its JSON path. Rules C1 to C3.
     """
     faults: list[Fault] = []
-    envelope, prefetch = _open(body, faults, check_depth, apart)
-    values = {name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET}
-    loaded = _load(_CALL_SHAPE, values, "", faults)
+    values, prefetch = _open(body, faults, check_depth, apart)
+    loaded = values if _is_plain(values) else _load(_CALL_SHAPE, values, "", faults)
     service = _service_of(values.get("hook"), tuple(services), faults)
     context: Mapping[str, Any] = {}
     if service is not None and isinstance(values.get("context"), dict):
-        context = _load(_context_shape(service), values["context"], "context.", faults)
+        context = _context(service.context).load(values["context"], faults)
     if values.get("fhirAuthorization") is not None and values.get("fhirServer") is None:
         faults.append(Fault("fhirServer", "is missing although fhirAuthorization is there", "the FHIR base URL"))
     on = _day_asked_for(values.get("extension"), faults) if may_choose_day else None
@@ -194,14 +194,15 @@ def read_call(
 
 def _open(
     body: bytes, faults: list[Fault], check_depth: Callable[[bytes], None], apart: Apart | None
-) -> tuple[_Envelope, Mapping[str, Any]]:
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Give the values of the members of *body* (more than we look at may be among them), and the prefetch."""
     check_text(body)
     return (_open_apart(body, check_depth, apart) if apart else None) or _open_whole(body, faults, check_depth)
 
 
 def _open_apart(
     body: bytes, check_depth: Callable[[bytes], None], apart: Apart
-) -> tuple[_Envelope, Mapping[str, Any]] | None:
+) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
     """Open a body whose largest value is read apart; None where it must be read as a whole, which also names any fault."""
     taken = apart.take_out(body)
     if taken is None:
@@ -217,13 +218,13 @@ def _open_apart(
     read = apart.read(value)
     if read is None:
         return None
-    check_envelope(rest, prefetch, check_depth)
-    return envelope, _named(prefetch) | {apart.key: read}
+    values = check_envelope(rest, prefetch, check_depth)
+    return _values(envelope) if values is None else values, _named(prefetch) | {apart.key: read}
 
 
 def _open_whole(
     body: bytes, faults: list[Fault], check_depth: Callable[[bytes], None]
-) -> tuple[_Envelope, Mapping[str, Any]]:
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     try:
         envelope = decode(body, _ENVELOPE)
         prefetch = envelope.prefetch or _EMPTY_PREFETCH
@@ -236,8 +237,12 @@ def _open_whole(
                 [Fault("$", "the body is no JSON object", "an object with hook, hookInstance and context")]
             ) from None
         faults.append(Fault("prefetch", "is no JSON object", "an object with one member per prefetch key"))
-    check_envelope(body, prefetch, check_depth)
-    return envelope, _named(prefetch)
+    values = check_envelope(body, prefetch, check_depth)
+    return _values(envelope) if values is None else values, _named(prefetch)
+
+
+def _values(envelope: _Envelope) -> dict[str, Any]:
+    return {name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET}
 
 
 def _named(prefetch: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
@@ -273,14 +278,54 @@ def _authorization(loaded: Mapping[str, Any] | None) -> FhirAuthorization | None
     )
 
 
-_SHAPES: dict[type[Schema], Schema] = {}
+def _is_plain(values: Mapping[str, Any]) -> bool:
+    """Tell at first sight that _CALL_SHAPE has nothing to say against *values*, as with nearly every call; a no proves
+    nothing."""
+    instance = values.get("hookInstance")
+    return (
+        values.get("fhirServer") is None
+        and values.get("fhirAuthorization") is None
+        and type(instance) is str
+        and _IS_UUID.match(instance) is not None
+        and type(values.get("hook")) is str
+        and type(values.get("context")) is dict
+        and type(values.get("extension", {})) is dict
+    )
 
 
-def _context_shape(service: Hook) -> Schema:
-    shape = _SHAPES.get(service.context)
-    if shape is None:
-        shape = _SHAPES[service.context] = service.context()
-    return shape
+class _Context:
+    """The shape of a hook's context, and what tells at first sight that values fit it."""
+
+    def __init__(self, shape: Schema):
+        self._shape = shape
+        self._looks = [
+            (name, one.required, getattr(one, "is_plain", _never)) for name, one in shape.load_fields.items()
+        ]
+
+    def load(self, values: Mapping[str, Any], faults: list[Fault]) -> Mapping[str, Any]:
+        plain = self.at_first_sight(values)
+        return _load(self._shape, values, "context.", faults) if plain is None else plain
+
+    def at_first_sight(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Give what the shape makes of *values* where every one is plainly right; None where the shape must be asked."""
+        found = {}
+        for name, required, is_plain in self._looks:
+            if name in values:
+                if not is_plain(values[name]):
+                    return None
+                found[name] = values[name]
+            elif required:
+                return None
+        return found
+
+
+def _never(value: object) -> bool:
+    return False
+
+
+@cache
+def _context(shape: type[Schema]) -> _Context:
+    return _Context(shape())
 
 
 def _load(shape: Schema, values: Mapping[str, Any], prefix: str, faults: list[Fault]) -> Mapping[str, Any]:
