@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.bodies import ON, SIZES, call_body
 from cds_service.app import settle_memory
-from cds_service.cards import build_cards
+from cds_service.cards import cards_to_send
 from cds_service.clinical.advise import advise_after
 from cds_service.clinical.surgery.episodes import find_operations
 from cds_service.hooks import PATIENT_VIEW
@@ -65,7 +65,7 @@ def steps(practice: Practice, body: bytes) -> dict[str, Callable[[dict[str, Any]
             encounter_id=call.context.get("encounterId"),
             orders=had["sort the record"].orders,
         )
-        return build_cards(had["advise"], knowledge, facts)
+        return cards_to_send(had["advise"], knowledge, facts)
 
     return {
         "read the envelope": lambda had: read_call(body, (PATIENT_VIEW,), True, check_depth, OBSERVATIONS_APART),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Protocol
 
-from cds_service.cards import Card, build_cards
+from cds_service.cards import Card, OrdinaryCard, build_cards, cards_to_send
 from cds_service.cards.missing import missing_card
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise
@@ -112,11 +112,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    cards: tuple[Card, ...]
+    cards: tuple[Card | OrdinaryCard, ...]
     facts: Facts
 
 
-def rules_behind(card: Card) -> tuple[str, ...]:
+def rules_behind(card: Card | OrdinaryCard) -> tuple[str, ...]:
     """The ids of the rules that *card* rests on; a card on which no rule spoke goes by its kind."""
     return card.rules or (card.kind,)
 
@@ -158,7 +158,8 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
             raise
         return _answer_without_data(error, practice, _call_facts(call, practice, terms, at))
     read = time.perf_counter()
-    advice, _, cards = _conclude(call, practice, terms, record, on, at)
+    advice, occasion, facts = _conclude(call, practice, terms, record, on, at)
+    cards = cards_to_send(advice, practice.knowledge, facts, occasion)
     return Answer(cards, _facts(advice, cards, record, gathered, read - began, time.perf_counter() - read))
 
 
@@ -170,19 +171,19 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     on = _day(call, practice, at)
     gathered = _gather(call, practice, terms, on)
     record = _record(call, practice, gathered)
-    advice, occasion, cards = _conclude(call, practice, terms, record, on, at)
+    advice, occasion, facts = _conclude(call, practice, terms, record, on, at)
+    cards = build_cards(advice, practice.knowledge, facts, occasion)
     drawn = picture(advice, record, practice.knowledge, _moment(call, at))
     return explain(advice, practice.knowledge, cards, occasion) | {"picture": drawn}
 
 
 def _conclude(
     call: HookCall, practice: Practice, terms: Terms, record: PatientRecord, on: date, at: datetime
-) -> tuple[Advice, Occasion | None, tuple[Card, ...]]:
-    """The one way from a record to advice and cards, for the answer and for its explanation alike."""
+) -> tuple[Advice, Occasion | None, CallFacts]:
+    """The one way from a record to what cards are made of, for the answer and for its explanation alike."""
     advice = advise(record, practice.knowledge, on, _moment(call, at))
     occasion = _occasion(call, practice, record, advice)
-    facts = _call_facts(call, practice, terms, at, record.orders)
-    return advice, occasion, build_cards(advice, practice.knowledge, facts, occasion)
+    return advice, occasion, _call_facts(call, practice, terms, at, record.orders)
 
 
 def _moment(call: HookCall, at: datetime) -> datetime | None:
@@ -291,7 +292,7 @@ def _answer_without_data(error: RequiredDataMissing | WrongPatient, practice: Pr
 
 def _facts(
     advice: Advice,
-    cards: tuple[Card, ...],
+    cards: tuple[Card | OrdinaryCard, ...],
     record: PatientRecord,
     gathered: Gathered,
     gather_seconds: float,

@@ -9,6 +9,7 @@ from cds_service.cards.gap import gap_card
 from cds_service.cards.going_home import going_home_card
 from cds_service.cards.missing_follow_up import missing_follow_up_card
 from cds_service.cards.order_check import APPOINTMENTS, order_check_card
+from cds_service.cards.ordinary import OrdinaryCard, ordinary_card
 from cds_service.cards.programme import programme_card
 from cds_service.cards.red_flag import red_flag_card
 from cds_service.cards.unread import hidden_operation_card, unread_line
@@ -52,6 +53,14 @@ def build_cards(
     if line and cards:
         cards[-1] = replace(cards[-1], detail=f"{cards[-1].detail}\n\n{line}")
     return tuple(sorted(cards, key=lambda one: INDICATORS.index(one.indicator)))
+
+
+def cards_to_send(
+    advice: Advice, knowledge: Knowledge, call: CallFacts, occasion: Occasion | None = None
+) -> tuple[Card | OrdinaryCard, ...]:
+    """Give the cards of `build_cards` for an answer; the card of an ordinary day is written already."""
+    ordinary = ordinary_card(advice, knowledge, call) if occasion is None and advice.relevant else None
+    return build_cards(advice, knowledge, call, occasion) if ordinary is None else (ordinary,)
 
 
 def _about_today(

@@ -91,6 +91,11 @@ class Card:
         """The ids of the rules that the card rests on, worst first."""
         return tuple(self.extension[EXTENSION_KEY]["rules"])
 
+    @property
+    def suggestion_uuids(self) -> tuple[str, ...]:
+        """The ids of the suggestions, in their order."""
+        return tuple([one.uuid for one in self.suggestions])
+
     def as_json(self) -> dict[str, Any]:
         """Give the card in the names of CDS Hooks, without empty fields (rule B1)."""
         source: dict[str, Any] = {"label": self.source.label, "topic": _coding(self.source.topic)}

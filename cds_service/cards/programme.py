@@ -30,6 +30,7 @@ from cds_service.knowledge.model import Effect, Knowledge, Permission, Severity
 from cds_service.orders.call import CallFacts, Link
 from cds_service.orders.ids import card_uuid
 from cds_service.orders.offers import Offers, order_refusal, programme_offers
+from cds_service.orders.suggestion import Suggestion
 from cds_service.orders.words import (
     exercise_name,
     lower_first,
@@ -52,7 +53,7 @@ _REMARK = re.compile(r" \([^()]*[:;] [^()]*\)")
 _NAMES_IN_A_GROUP = 3
 _GROUPS = 5
 _ALSO_NAMED = 8
-_TO_CONFIRM = (Basis.TEXT, Basis.CONFLICTING)
+TO_CONFIRM = (Basis.TEXT, Basis.CONFLICTING)
 _MANY = 30
 """So many that names would say less than their number."""
 
@@ -74,28 +75,55 @@ def programme_card(
     if not plans or advice.effect is Effect.STOP_ALL or not (advice.programme or advice.exercises):
         return None
     rules = _rules(advice)
-    own = _patient_specific(advice)
+    own = patient_specific(advice)
     uuid = card_uuid(call, kind, rules, phases, advice.knowledge_version)
     offers = Offers() if is_long_past(advice) else programme_offers(advice, knowledge, call, uuid, due)
     evidence = [one for plan in plans for one in plan.operation.evidence]
     evidence += [one for alert in advice.alerts for one in alert.evidence]
     evidence += [one for modifier in advice.modifiers for one in modifier.evidence]
+    shown = Shown(
+        uuid,
+        summary_text(advice, plans, own),
+        _detail(advice, knowledge, plans, offers, own, more),
+        offers.suggestions,
+        rules,
+        evidence_as_json(evidence),
+    )
+    return put_together(shown, advice, knowledge, call, plans, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of a programme card is worked out from this patient's advice."""
+
+    uuid: str
+    summary: str
+    detail: str
+    suggestions: tuple[Suggestion, ...]
+    rules: Any
+    evidence: Any
+
+
+def put_together(
+    shown: Shown, advice: Advice, knowledge: Knowledge, call: CallFacts, plans: tuple[Plan, ...], kind: str
+) -> Card:
+    """Give the card that shows *shown*, with its source, its links and what a clinician may tick."""
     return Card(
-        uuid=uuid,
-        summary=_summary(advice, plans, own),
-        detail=_detail(advice, knowledge, plans, offers, own, more),
+        uuid=shown.uuid,
+        summary=shown.summary,
+        detail=shown.detail,
         indicator="info",
         source=card_source(knowledge, advice, _carrying(plans), kind, call.service_base_url),
         override_reasons=override_reasons(kind),
-        suggestions=offers.suggestions,
-        selection_behavior="at-most-one" if offers.suggestions else None,
+        suggestions=shown.suggestions,
+        selection_behavior="at-most-one" if shown.suggestions else None,
         links=(*call.links, *_sheet_link(advice, knowledge, call)),
         extension={
             EXTENSION_KEY: {
                 "kind": kind,
-                "rules": rules,
+                "rules": shown.rules,
                 "knowledgeVersion": advice.knowledge_version,
-                **({"evidence": evidence_as_json(evidence)} if evidence else {}),
+                **({"evidence": shown.evidence} if shown.evidence else {}),
             }
         },
     )
@@ -132,12 +160,13 @@ def _rules(advice: Advice) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def _summary(advice: Advice, plans: tuple[Plan, ...], own: Sequence[Withheld]) -> str:
+def summary_text(advice: Advice, plans: tuple[Plan, ...], own: Sequence[Withheld], operation: str | None = None) -> str:
+    """Give the summary, which calls the only operation *operation*, or else by its own name and levels."""
     if len(plans) > 1:
         first = " + ".join(f"{operation_name(one.protocol)} week {one.operation.completed_week}" for one in plans)
         return summary(f"{first}: only what both allow", *_tail(advice, plans, own))
     plan = plans[0]
-    place = f"{operation_text(plan)}, week {plan.operation.completed_week}"
+    place = f"{operation or operation_text(plan)}, week {plan.operation.completed_week}"
     if plan.phase is None:
         return summary(f"{place}: exercise programme", *_tail(advice, plans, own))
     number = f"phase {phase_number(plan.phase)} " if len(plan.protocol.phases) > 1 else ""
@@ -173,13 +202,13 @@ def _detail(
     own: Sequence[Withheld],
     more: Sequence[str] = (),
 ) -> str:
-    unchecked = _unchecked(advice)
+    unchecked = unchecked_text(advice, knowledge)
     question = _page_question(advice, knowledge, plans, offers, own, more)
     if question is not None:
         page = knowledge.kept((*question, bool(unchecked)), lambda: _page(advice, knowledge, plans, bool(unchecked)))
-        if all(map(is_, page.lists, _lists(advice))):
+        if all(map(is_, page.lists, lists_told(advice))):
             return f"{page.before}{unchecked}{page.after}"
-    return _write_detail(advice, knowledge, plans, offers, own, more, unchecked)
+    return write_detail(advice, knowledge, plans, offers, own, more, unchecked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +223,7 @@ class _Page:
     after: str
 
 
-def _lists(advice: Advice) -> tuple[tuple[Any, ...], ...]:
+def lists_told(advice: Advice) -> tuple[tuple[Any, ...], ...]:
     return (advice.exercises, advice.supervised, advice.clearance, advice.withheld, advice.programme)
 
 
@@ -220,7 +249,7 @@ def _page_question(
         return None
     if own or more or offers.notes or operation.shift_weeks or operation.date_is_partial or is_long_past(advice):
         return None
-    if operation.alternatives or operation.basis in _TO_CONFIRM:
+    if operation.alternatives or operation.basis in TO_CONFIRM:
         return None
     test = plan.next_test
     return (
@@ -231,12 +260,12 @@ def _page_question(
 
 def _page(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], something_unchecked: bool) -> _Page:
     gap = stand_in("unchecked") if something_unchecked else ""
-    text = _write_detail(replace(advice, data_quality=()), knowledge, plans, Offers(), (), (), gap)
+    text = write_detail(replace(advice, data_quality=()), knowledge, plans, Offers(), (), (), gap)
     before, _, after = text.partition(gap) if gap else (text, "", "")
-    return _Page(_lists(advice), before, after)
+    return _Page(lists_told(advice), before, after)
 
 
-def _write_detail(
+def write_detail(
     advice: Advice,
     knowledge: Knowledge,
     plans: tuple[Plan, ...],
@@ -312,7 +341,7 @@ def _lines(
     if len(plans) > 1 or plans[0].operation.shift_weeks or plans[0].operation.date_is_partial:
         yield "**Counted:** " + "; ".join(_counted(plan) for plan in plans) + "."
     for plan in plans:
-        if plan.operation.basis in _TO_CONFIRM or plan.operation.alternatives:
+        if plan.operation.basis in TO_CONFIRM or plan.operation.alternatives:
             yield "**Operation to confirm:** " + _doubt(plan, knowledge) + "."
     for alert in _quiet(advice):
         yield f"**{plain(alert.title, 100)}:** {alert_text(alert, knowledge, alert.rule)}"
@@ -391,7 +420,7 @@ def _quiet(advice: Advice) -> list[Alert]:
     ]
 
 
-def _patient_specific(advice: Advice) -> list[Withheld]:
+def patient_specific(advice: Advice) -> list[Withheld]:
     """What waits for a reason of this patient's own, not because of the protocol's weeks."""
     cleared = {one.exercise for one in advice.clearance}
     return [one for one in advice.withheld if one.rule not in (MATRIX, "DQ08") and one.exercise not in cleared]
@@ -471,7 +500,7 @@ def _never_reason(operations: Collection[str], knowledge: Knowledge) -> Callable
     return reason
 
 
-def _unchecked(advice: Advice) -> str:
+def unchecked_text(advice: Advice, knowledge: Knowledge) -> str:
     """What the record could not answer and what of it could not be used, as Markdown; "" where there is neither."""
     not_usable = [one.because.rstrip(".") for one in advice.data_quality if one.rule in ("DQ09", "DQ11")]
     return plain("; ".join([*could_not_check(advice.unknown), *not_usable]), 700)

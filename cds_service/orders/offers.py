@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from html import escape
 
 from cds_service.clinical.advice import Advice, Alert, Allowed, Plan
@@ -45,9 +44,10 @@ from cds_service.orders.suggestion import Action, Suggestion, with_json
 from cds_service.orders.timing import next_gate, phase_span, week_starts
 from cds_service.orders.words import exercise_name, lower_first, operation_name, operation_text, weeks_text
 from cds_service.patient.chart_text import known_line, one_line
-from cds_service.wire.mould import Written
+from cds_service.wire.mould import Written, stand_in
 
 _NO_PROGRAMME = (Effect.STOP_ALL, Effect.BASELINE_ONLY)
+_NO_CARD = "00000000-0000-0000-0000-000000000000"
 _URGENT = {Severity.CRITICAL: "stat", Severity.WARNING: "urgent"}
 
 
@@ -68,9 +68,32 @@ def programme_offers(
     Where the list is "to agree with the surgeon first" (or an order is refused otherwise) only a referral and a
     consultation are offered.
     """
-    if not advice.plans:
-        return Offers()
-    made = _Made(advice, knowledge, call, card)
+    return _programme_offers(_Made(advice, knowledge, call, card), due) if advice.plans else Offers()
+
+
+def programme_offers_in_mould(advice: Advice, knowledge: Knowledge, call: CallFacts) -> tuple[Offers, Own] | None:
+    """Give what `programme_offers` suggests with stand-ins for the patient's own parts, and those parts.
+
+    The stand-in `operated` is for the operation with its levels and day.  None where more than these parts would differ
+    between two patients after the same operation: see `_Made.what_is_ours`.
+    """
+    made = _Made(advice, knowledge, call, _NO_CARD)
+    own, operated = made.own, advice.plans[0].operation.date
+    named = f"{own.operations} on {operated}"
+    if made.what_is_ours is None or own.reason != f"Aftercare: {named}" or not own.rationale.startswith(f"{named}: "):
+        return None
+    made.write_in_mould(
+        replace(
+            stand_ins(own),
+            rationale=stand_in("operated") + own.rationale[len(named) :],
+            reason=f"Aftercare: {stand_in('operated')}",
+        )
+    )
+    return _programme_offers(made, None), own
+
+
+def _programme_offers(made: _Made, due: FollowUp | None) -> Offers:
+    advice, call = made.advice, made.call
     notes: list[str] = []
     ordered = dict.fromkeys((HOME_PROGRAMME, REFER_PHYSIOTHERAPY, CONSULT_SURGEON, FOLLOW_UP))
     if call.orders:
@@ -191,9 +214,15 @@ class _Made:
         self.content = knowledge.order_content
         self.call = call
         self.plans = advice.plans
+        self._gate = next_gate(self.plans)
         self.own = self._own(card)
-        self._ours = self._what_is_ours()
+        self.what_is_ours = self._what_is_ours()
+        self._is_mould = False
         self._in_json: InJson | None = None
+
+    def write_in_mould(self, stand_ins: Own) -> None:
+        """Write all from here on with *stand_ins*, for a mould of the whole card."""
+        self.own, self._is_mould = stand_ins, True
 
     def _own(self, card: str) -> Own:
         on = self.advice.on
@@ -213,7 +242,9 @@ class _Made:
             rationale=self._rationale(named),
             reason=f"Aftercare: {operations} on {operated.isoformat()}" if operated else f"Aftercare: {operations}",
             facts=supporting(by, self._facts()),
+            procedures=supporting(by, self._procedures()),
             goals=tuple(self._goals()),
+            gate=self._gate[1].isoformat() if self._gate is not None else None,
         )
 
     def existing(self, kind: str) -> Existing | None:
@@ -246,9 +277,9 @@ class _Made:
         these say.
         """
         own = self.own
-        if self._ours is None:
+        if self.what_is_ours is None or self._is_mould:
             return write(own)
-        mould = self.knowledge.kept((what, shown, self._ours), lambda: actions_mould(write(stand_ins(own))))
+        mould = self.knowledge.kept((what, shown, self.what_is_ours), lambda: actions_mould(write(stand_ins(own))))
         if not mould.is_full:
             return write(own)
         if self._in_json is None:
@@ -345,31 +376,31 @@ class _Made:
 
     def follow_up(self) -> list[Action]:
         """A follow-up where a phase gate is at most *gate_notice_days* away; nothing where none is."""
-        gate = next_gate(self.plans)
-        if gate is None or self.content is None:
+        if self._gate is None or self.own.gate is None or self.content is None:
             return []
-        plan, day = gate
+        plan, day = self._gate
         if not 0 <= (day - self.advice.on).days <= self.content.gate_notice_days:
             return []
-        return self._follow_up(plan, plan.next_test, day)
+        return self._follow_up(plan, plan.next_test, self.own.gate)
 
     def follow_up_due(self, due: FollowUp) -> list[Action]:
         """The follow-up *due*, however far away; nothing where one is known already."""
-        return self._follow_up(due.plan, due.test, due.day) if due.known is None else []
+        return self._follow_up(due.plan, due.test, due.day.isoformat()) if due.known is None else []
 
-    def _follow_up(self, plan: Plan, test: ProgressionTest | None, day: date) -> list[Action]:
+    def _follow_up(self, plan: Plan, test: ProgressionTest | None, day: str) -> list[Action]:
         if test is None:
             return []
         own = self.own
+        named = own.operations if len(self.plans) == 1 else operation_text(plan)
         request = service_request(
             own.by, "referral", own.id_of("follow-up"),
-            concept(SNOMED, "390906007", "Follow-up encounter", f"Follow-up at week {test.week}: {operation_text(plan)}"),
+            concept(SNOMED, "390906007", "Follow-up encounter", f"Follow-up at week {test.week}: {named}"),
             self._canonicals(FOLLOW_UP),
             f"Phase gate {test.from_phase} to {test.to_phase} at week {test.week}: {known_line(test.say, 400)}",
-            self._reason(own), supporting(own.by, self._procedures()), occurs_on=day.isoformat(),
+            self._reason(own), own.procedures, occurs_on=day,
             details=[known_line(test.say, 400)],
         )  # fmt: skip
-        return [Action("create", f"Request the follow-up on {day.isoformat()} (week {test.week})", request)]
+        return [Action("create", f"Request the follow-up on {day} (week {test.week})", request)]
 
     def _set_goals(self, own: Own) -> list[Action]:
         """The actions for those goals that the chart does not hold yet."""

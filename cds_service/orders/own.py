@@ -35,7 +35,7 @@ class Own:
 
     *id_of* gives the id of a part by its name. *start* and *end* are the days of the phase, *refer_from* the first day of a
     referral; None where that side is open. *operations* names the operations with their levels. *facts* are the
-    references of `supportingInfo`.
+    references of `supportingInfo`, *procedures* those of the operations alone; *gate* is the day of the next phase gate.
     """
 
     by: Signed
@@ -48,7 +48,9 @@ class Own:
     rationale: str
     reason: str
     facts: list[Resource]
+    procedures: list[Resource]
     goals: tuple[GoalOfPhase, ...]
+    gate: str | None
 
 
 def stand_ins(own: Own) -> Own:
@@ -58,6 +60,7 @@ def stand_ins(own: Own) -> Own:
         return None if value is None else stand_in(name)
 
     facts: Any = stand_in_for_whole("facts") if own.facts else []
+    procedures: Any = stand_in_for_whole("procedures") if own.procedures else []
     return Own(
         by=replace(
             own.by,
@@ -75,9 +78,11 @@ def stand_ins(own: Own) -> Own:
         rationale=stand_in("rationale"),
         reason=stand_in("reason"),
         facts=facts,
+        procedures=procedures,
         goals=tuple(
             replace(one, due=of(f"due-{number}", one.due), known=None) for number, one in enumerate(own.goals, start=1)
         ),
+        gate=of("gate", own.gate),
     )
 
 

@@ -174,7 +174,7 @@ def _issued(answer: Answer, service: Hook, tenant: Any, at: datetime) -> list[Is
         IssuedCard(
             card=card.uuid,
             rules=rules_behind(card),
-            suggestions=tuple(one.uuid for one in card.suggestions),
+            suggestions=card.suggestion_uuids,
             knowledge_version=answer.facts.knowledge_version,
             service=service.id,
             tenant=tenant.id,

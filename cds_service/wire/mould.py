@@ -39,9 +39,12 @@ def json_of(value: Any) -> bytes:
 
 
 class Mould:
-    """JSON with holes. Holds nothing of any patient: what it is made of has stand-ins there."""
+    """JSON with holes. Holds nothing of any patient: what it is made of has stand-ins there.
 
-    __slots__ = ("_pattern", "_wanted", "is_full")
+    *names* tells what its holes are filled with, each once.
+    """
+
+    __slots__ = ("_pattern", "_wanted", "is_full", "names")
 
     def __init__(self, value: Any):
         self.is_full = _is_full(value)
@@ -51,10 +54,11 @@ class Mould:
         self._wanted = tuple(
             one.strip(b'"').decode()[len("0hole.") : -len(".eloh0")].lstrip("=") for one in parts[1::2]
         )
+        self.names = tuple(dict.fromkeys(self._wanted))
 
     def filled(self, own: Mapping[str, bytes]) -> bytes:
         """Give the JSON with *own* in its holes: by name, the inside of a JSON string or a whole JSON value."""
-        return self._pattern % tuple([own[name] for name in self._wanted])
+        return self._pattern % tuple(map(own.__getitem__, self._wanted))
 
 
 def _is_full(value: Any) -> bool:
@@ -74,6 +78,15 @@ class Ready(tuple[Any, ...]):
         made = super().__new__(cls, values)
         made.json = json
         return made
+
+
+class Cast:
+    """Something of ours that is JSON already: *json*."""
+
+    __slots__ = ("json",)
+
+    def __init__(self, json: bytes):
+        self.json = json
 
 
 class Full(list[Any]):
