@@ -20,6 +20,7 @@ _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)\Z", re.ASCII)
 _LEAP_SECOND = re.compile(r":60(?=\D|\Z)")
 _MIDNIGHT_24 = re.compile(r"[T ]24:00(:00(\.0+)?)?(?=\D|\Z)")
 _COARSE_FIRST = (Precision.YEAR, Precision.MONTH, Precision.DAY, Precision.TIME)
+_TIME = Precision.TIME
 _AGE_UNITS = {
     "a": "year", "y": "year", "yr": "year", "yrs": "year", "year": "year", "years": "year",
     "mo": "month", "month": "month", "months": "month",
@@ -38,9 +39,15 @@ def read_when(text: str, zone: tzinfo) -> When:
         day = _plain_day(text)
         if day is not None:
             return When(day, day, Precision.DAY, text)
-    else:
-        moment = _plain_moment(text)
-        if moment is not None:
+    elif len(text) > 15 and text[4] == text[7] == "-" and text[10] == "T":  # the usual form: 2026-03-01T10:00:00+01:00
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            pass  # anything else is read with care
+        else:
+            if moment.tzinfo is UTC and zone is UTC:
+                day = moment.date()
+                return When(day, day, _TIME, text, moment)
             return _at(moment, text, zone)
     stripped = text.strip()
     found = _SHAPE.match(stripped) or _COMPACT.match(stripped)
@@ -60,6 +67,11 @@ def read_when(text: str, zone: tzinfo) -> When:
         if moment is not None:
             return _at(moment, text, zone)
     return When(earliest, earliest, Precision.DAY, text)
+
+
+def plain_zone(zone: tzinfo) -> tzinfo:
+    """Give UTC itself for a zone that is named so: most days are then those that are written."""
+    return UTC if str(zone) == "UTC" else zone
 
 
 def order_keys(texts: Sequence[str | None]) -> list[str] | list[float]:
@@ -129,16 +141,6 @@ def read_timing(timing: Timing, zone: tzinfo) -> When | None:
     if timing.repeat is not None and timing.repeat.bounds_period is not None:
         return read_period(timing.repeat.bounds_period, zone)
     return None
-
-
-def _plain_moment(text: str) -> datetime | None:
-    """Read the usual form (2026-03-01T10:00:00+01:00) quickly; None for anything else, which is then read with care."""
-    if len(text) < 16 or not (text[4] == text[7] == "-" and text[10] == "T"):
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _plain_day(text: str) -> date | None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from datetime import datetime, tzinfo
+from functools import partial
 from operator import ge, itemgetter
 from typing import overload
 
 from msgspec import Raw
 
 from cds_service.intake import shapes
-from cds_service.intake.dates import order_keys, read_period, read_timing, read_when
+from cds_service.intake.dates import order_keys, plain_zone, read_period, read_timing, read_when
 from cds_service.intake.mend import Faults, read_part
 from cds_service.patient.codes import CodeKey, code_key
-from cds_service.patient.record import Coding, Component, Concept, Observation, Quantity, When
+from cds_service.patient.record import Coding, Component, Concept, Glance, Observation, Quantity, When
 
 _STANDARD = frozenset({"loinc", "snomed"})
 _MARKS, _FULL = itemgetter(slice(4, 17, 3)), frozenset({"--T::"})
@@ -41,10 +42,11 @@ class LazyObservations:
     """
 
     def __init__(self, resources: Sequence[shapes.Observation], name: Callable[[int], str], zone: tzinfo):
+        zone = plain_zone(zone)
         self._resources = resources
         self._zone = zone
         self._index: dict[CodeKey, list[int]] | None = None
-        self._asked: dict[frozenset[CodeKey], NewestFirst] = {}
+        self._asked: dict[frozenset[CodeKey], list[int]] = {}
         self._shelf = _Shelf(resources, name, zone)
         self._everything: NewestFirst | None = None
         self._worded: NewestFirst | None = None
@@ -52,10 +54,17 @@ class LazyObservations:
 
     def coded(self, codes: Collection[CodeKey]) -> NewestFirst:
         """The Observations with any of *codes* as code or as a component's code, newest first."""
+        return NewestFirst(self._shelf.at, self._coded_at(codes))
+
+    def measured(self, codes: Collection[CodeKey]) -> Iterator[Observation | Glance]:
+        """As `coded`, but what is one number under one code comes as a `Glance`, made without the rest of it."""
+        return self._shelf.glances(self._coded_at(codes))
+
+    def _coded_at(self, codes: Collection[CodeKey]) -> list[int]:
         asked = codes if isinstance(codes, frozenset) else frozenset(codes)
         found = self._asked.get(asked)
         if found is None:
-            found = self._asked[asked] = NewestFirst(self._shelf.at, self._newest_first(self._positions(asked)))
+            found = self._asked[asked] = self._newest_first(self._positions(asked))
         return found
 
     def _positions(self, codes: Collection[CodeKey]) -> list[int]:
@@ -191,11 +200,12 @@ class _Shelf:
     It knows nothing of those who ask it: a circle would keep a whole chart in memory until the garbage collector comes by.
     """
 
-    __slots__ = ("_convert", "_converted", "_name", "_resources")
+    __slots__ = ("_convert", "_converted", "_name", "_resources", "_zone")
 
     def __init__(self, resources: Sequence[shapes.Observation], name: Callable[[int], str], zone: tzinfo):
         self._resources = resources
         self._name = name
+        self._zone = zone
         self._convert = _Converter(zone).convert
         self._converted: dict[int, Observation] = {}
 
@@ -207,6 +217,25 @@ class _Shelf:
             name = f"Observation/{resource.id}" if resource.id else self._name(position)
             found = self._converted[position] = self._convert(resource, name)
         return found
+
+    def glances(self, positions: Sequence[int]) -> Iterator[Observation | Glance]:
+        """Give what stands at *positions*, each made when its turn comes: a `Glance` where one number is all there is."""
+        resources, zone = self._resources, self._zone
+        for position in positions:
+            resource = resources[position]
+            sent, text = resource.value_quantity, resource.effective_date_time
+            if sent is None or sent.value is None or not text or resource.component or len(resource.code.coding) != 1:
+                yield self.at(position)
+            else:
+                yield Glance(
+                    resource.status,
+                    sent.value,
+                    sent.unit,
+                    sent.code,
+                    sent.comparator,
+                    read_when(text, zone),
+                    partial(self.at, position),
+                )
 
 
 class NewestFirst(Sequence[Observation]):

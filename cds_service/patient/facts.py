@@ -17,11 +17,12 @@ from cds_service.patient.chart_text import moment_text
 from cds_service.patient.codes import CodeKey
 from cds_service.patient.finding import Evidence, QualityEvent
 from cds_service.patient.known import Known, Measure, is_text_only
-from cds_service.patient.quantity import Amount, Ignored, read_amount
+from cds_service.patient.quantity import Amount, Ignored, read_amount, read_number
 from cds_service.patient.record import (
     Coding,
     Concept,
     Condition,
+    Glance,
     Medication,
     Observation,
     Observations,
@@ -94,15 +95,12 @@ class Mention:
     words: tuple[str, ...]
 
 
-class Value:
+class Value(Struct, eq=False, gc=False):
     """A usable value of a measure, in the measure's unit. Its evidence is put into words where somebody reads it."""
 
-    __slots__ = ("_evidence", "amount", "when")
-
-    def __init__(self, amount: Amount, when: When | None, evidence: Evidence | Callable[[], Evidence]):
-        self.amount = amount
-        self.when = when
-        self._evidence = evidence
+    amount: Amount
+    when: When | None
+    _evidence: Evidence | Callable[[], Evidence]
 
     @property
     def evidence(self) -> Evidence:
@@ -127,7 +125,7 @@ class Series(Struct, gc=False):
 class _Reader:
     """The Observations of one measure, newest first, each read when its turn comes and once for all who ask."""
 
-    unread: Iterator[Observation]
+    unread: Iterator[Observation | Glance]
     series: Series
     """What has been read so far."""
     steps: list[tuple[int, int, int]]
@@ -214,7 +212,12 @@ class Chart:
         if one is None:
             return False
         series = reader.series
-        self._read_one(one, measure, series)
+        if isinstance(one, Observation):
+            self._read_one(one, measure, series)
+        elif one.status not in _NOT_USED:
+            amount = read_number(one.value, one.unit, one.code, one.comparator, measure)
+            if amount is not None:
+                self._add(amount, one.when, partial(_glanced, one, measure), measure, series)
         reader.steps.append((len(series.values), len(series.faulty), len(series.future)))
         return True
 
@@ -224,17 +227,25 @@ class Chart:
             return
         for concept, raw in _parts(one, measure):
             amount = read_amount(raw, measure)
-            if amount is None:
-                continue
-            evidence = partial(_measured, one, concept, raw, measure)
-            if isinstance(amount, Ignored):
-                series.faulty.append(QualityEvent("DQ09", measure.id, amount.reason, evidence()))
-            elif self.is_future(one.when):
-                seen = evidence()
-                text = f"{measure.name} is dated after the day asked about ({moment_text(seen.date)})"
-                series.future.append(QualityEvent("DQ10", measure.id, text, seen))
-            else:
-                series.values.append(Value(amount, one.when, evidence))
+            if amount is not None:
+                self._add(amount, one.when, partial(_measured, one, concept, raw, measure), measure, series)
+
+    def _add(
+        self,
+        amount: Amount | Ignored,
+        when: When | None,
+        evidence: Callable[[], Evidence],
+        measure: Measure,
+        series: Series,
+    ) -> None:
+        if isinstance(amount, Ignored):
+            series.faulty.append(QualityEvent("DQ09", measure.id, amount.reason, evidence()))
+        elif self.is_future(when):
+            seen = evidence()
+            text = f"{measure.name} is dated after the day asked about ({moment_text(seen.date)})"
+            series.future.append(QualityEvent("DQ10", measure.id, text, seen))
+        else:
+            series.values.append(Value(amount, when, evidence))
 
     def history(self, measure: Measure) -> Iterator[Value]:
         """Give the usable values of *measure* of any age, newest first, each read when its turn comes.
@@ -252,10 +263,13 @@ class Chart:
             yield values[place]
             place += 1
 
-    def _candidates(self, measure: Measure) -> tuple[Observation, ...]:
-        coded = self.record.observations.coded(measure.codes) if measure.codes else ()
+    def _candidates(self, measure: Measure) -> Iterable[Observation | Glance]:
+        observations = self.record.observations
         worded = [one for one in self.by_words() if _is_worded(one.code, measure)] if measure.words else []
-        return Observations((*coded, *worded)).all() if worded else coded
+        if worded:
+            return Observations((*observations.coded(measure.codes), *worded)).all()
+        look = observations.coded if measure.only_with_words else observations.measured
+        return look(measure.codes)
 
     def measures_mentioned(self) -> Set[str]:
         """Name the measures of which something may be recorded; what is not named here has no value at all."""
@@ -642,6 +656,11 @@ def _measured(one: Observation, concept: Concept, raw: object, measure: Measure)
         shown,
         _as_recorded(one.when),
     )
+
+
+def _glanced(one: Glance, measure: Measure) -> Evidence:
+    whole = one.whole()
+    return _measured(whole, whole.code, whole.value, measure)
 
 
 def _is_present(raw: object) -> bool | None:

@@ -250,20 +250,25 @@ def read_amount(value: Quantity | Concept | str | bool | None, measure: Measure)
         value = _from_text(value)
     if not isinstance(value, Quantity):
         return None
-    unit, code = value.unit, value.code
+    return read_number(value.value, value.unit, value.code, value.comparator, measure)
+
+
+def read_number(
+    number: float, unit: str | None, code: str | None, comparator: str | None, measure: Measure
+) -> Amount | Ignored | None:
+    """As `read_amount`, of the parts of a Quantity."""
     if len(unit or "") > _LONGEST_UNIT or len(code or "") > _LONGEST_UNIT:
         unit, code = _short(unit), _short(code)
     plan = _plan(unit, code, measure)
     if not isinstance(plan, tuple):
         return plan
     factor, offset = plan
-    number = value.value
     if measure.fraction_is_percent and 0 < number <= 1:
         number *= 1 if factor == 100 else 100
     converted = round(number * factor + offset, _DECIMALS)
     if not measure.plausible_from <= converted <= measure.plausible_to:
         return Ignored(f"the number is not possible for {measure.name}")
-    return _bounded(converted, value.comparator) if value.comparator else Amount(converted, converted)
+    return _bounded(converted, comparator) if comparator else Amount(converted, converted)
 
 
 def _short(unit: str | None) -> str | None:

@@ -121,6 +121,18 @@ class Observation(Struct, frozen=True, gc=False):
     notes: tuple[str, ...] = ()
 
 
+class Glance(Struct, frozen=True, gc=False):
+    """As much of an Observation as a measure looks at, where it is one number under one code. *whole* gives all of it."""
+
+    status: str | None
+    value: float
+    unit: str | None
+    code: str | None
+    comparator: str | None
+    when: When
+    whole: Callable[[], Observation]
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     reference: str
@@ -221,6 +233,10 @@ class Observations:
             if any(key in codes for key in one.code.keys)
             or any(key in codes for part in one.components for key in part.code.keys)
         )
+
+    def measured(self, codes: Collection[CodeKey]) -> Iterable[Observation | Glance]:
+        """As `coded`, but what is one number under one code may come as a `Glance`."""
+        return self.coded(codes)
 
     def telling(self, codes: Collection[CodeKey], tells: Callable[[Observation], bool]) -> Iterable[Observation]:
         """As `coded`, but may leave out those for which *tells*, which looks only at code and value, says no."""
