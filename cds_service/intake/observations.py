@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from datetime import datetime, tzinfo
-from functools import partial
 from operator import ge, itemgetter
 from typing import overload
 
@@ -82,10 +81,12 @@ class LazyObservations:
         for position in self._positions(codes):
             resource = self._resources[position]
             code, value = resource.code, resource.value_codeable_concept
-            known = next((known for told, what, known in said if told == code and what == value), None)
-            if known is None or resource.component or resource.value_quantity:
-                known = tells(self._shelf.at(position))
-                if value is not None and not resource.component and not resource.value_quantity:
+            if value is None or resource.component or resource.value_quantity:
+                known: bool | None = tells(self._shelf.at(position))
+            else:
+                known = next((known for told, what, known in said if what == value and told == code), None)
+                if known is None:
+                    known = tells(self._shelf.code_and_value(position))
                     said = [(code, value, known), *said[:_WORDINGS_KEPT]]
             if known:
                 kept.append(position)
@@ -206,7 +207,7 @@ class _Shelf:
         self._resources = resources
         self._name = name
         self._zone = zone
-        self._convert = _Converter(zone).convert
+        self._convert = _Converter(zone)
         self._converted: dict[int, Observation] = {}
 
     def at(self, position: int) -> Observation:
@@ -215,8 +216,13 @@ class _Shelf:
         if found is None:
             resource = self._resources[position]
             name = f"Observation/{resource.id}" if resource.id else self._name(position)
-            found = self._converted[position] = self._convert(resource, name)
+            found = self._converted[position] = self._convert.convert(resource, name)
         return found
+
+    def code_and_value(self, position: int) -> Observation:
+        """Give as much of an Observation without components as its code and its coded value tell."""
+        resource, concept = self._resources[position], self._convert.concept
+        return Observation("", None, concept(resource.code), None, concept(resource.value_codeable_concept))
 
     def glances(self, positions: Sequence[int]) -> Iterator[Observation | Glance]:
         """Give what stands at *positions*, each made when its turn comes: a `Glance` where one number is all there is."""
@@ -227,14 +233,17 @@ class _Shelf:
             if sent is None or sent.value is None or not text or resource.component or len(resource.code.coding) != 1:
                 yield self.at(position)
             else:
+                coding = resource.code.coding[0]
                 yield Glance(
+                    f"Observation/{resource.id}" if resource.id else self._name(position),
                     resource.status,
+                    coding.system,
+                    coding.code,
                     sent.value,
                     sent.unit,
                     sent.code,
                     sent.comparator,
                     read_when(text, zone),
-                    partial(self.at, position),
                 )
 
 
@@ -298,7 +307,7 @@ class _Converter:
         return Observation(
             reference,
             resource.status,
-            self._concept(resource.code),
+            self.concept(resource.code),
             read_when(text, self._zone) if text else _when(resource, self._zone),
             value,
             absent,
@@ -307,7 +316,8 @@ class _Converter:
             read_notes(resource.note, "note", []) if resource.note else (),
         )
 
-    def _concept(self, concept: shapes.Concept) -> Concept:
+    def concept(self, concept: shapes.Concept) -> Concept:
+        """Convert a concept."""
         codings = concept.coding
         if len(codings) != 1:
             return read_concept(concept)
@@ -327,18 +337,18 @@ class _Converter:
 
     def _component(self, part: shapes.Component) -> Component:
         value, absent = self._value(part)
-        return Component(self._concept(part.code), value, absent)
+        return Component(self.concept(part.code), value, absent)
 
     def _value(
         self, given: shapes.Observation | shapes.Component
     ) -> tuple[Quantity | Concept | str | bool | None, Concept | None]:
         """Give the value and why it is absent; a kind of value that we do not compare is absent for that reason."""
-        absent = self._concept(given.data_absent_reason) if given.data_absent_reason is not None else None
+        absent = self.concept(given.data_absent_reason) if given.data_absent_reason is not None else None
         quantity = given.value_quantity
         if quantity is not None and quantity.value is not None:
             return Quantity(quantity.value, quantity.unit, quantity.code, quantity.comparator), absent
         if given.value_codeable_concept is not None:
-            return self._concept(given.value_codeable_concept), absent
+            return self.concept(given.value_codeable_concept), absent
         if given.value_string is not None:
             return given.value_string, absent
         if given.value_boolean is not None:

@@ -215,7 +215,7 @@ class Chart:
         if isinstance(one, Observation):
             self._read_one(one, measure, series)
         elif one.status not in _NOT_USED:
-            amount = read_number(one.value, one.unit, one.code, one.comparator, measure)
+            amount = read_number(one.value, one.unit, one.unit_code, one.comparator, measure)
             if amount is not None:
                 self._add(amount, one.when, partial(_glanced, one, measure), measure, series)
         reader.steps.append((len(series.values), len(series.faulty), len(series.future)))
@@ -415,15 +415,16 @@ class Chart:
     def _tells_a_finding(self, one: Observation) -> bool:
         """Tell whether *one* says of any finding that it is there or is not."""
         settled: set[CodeKey] = set()
-        parts = ((one.code, one.value), *((part.code, part.value) for part in one.components))
-        return any(any(True for _ in self._found_in(concept, raw, settled)) or settled for concept, raw in parts)
+        if next(self._found_in(one.code, one.value, settled), None) or settled:
+            return True
+        return any(next(self._found_in(part.code, part.value, settled), None) or settled for part in one.components)
 
     def _found_in(
         self, concept: Concept, raw: object, settled: set[CodeKey]
     ) -> Iterator[tuple[str, str, Coding | None]]:
         """Give (codelist, what, coding) of each finding that an Observation says is present."""
         index = self.known.index
-        if not any(key in index.carriers for key in concept.keys) and not is_text_only(concept):
+        if index.carriers.isdisjoint(concept.keys) and not is_text_only(concept):
             present = _is_present(raw)
             for coding in concept.codings:
                 if present is None or not coding.code or coding.key in settled:
@@ -646,8 +647,7 @@ def _measured(one: Observation, concept: Concept, raw: object, measure: Measure)
     coding = next((coding for coding in concept.codings if coding.key in measure.codes), None)
     shown = raw if isinstance(raw, str) else None
     if isinstance(raw, Quantity):
-        unit = raw.unit or raw.code or ""
-        shown = f"{raw.comparator or ''}{raw.value:g} {unit}".strip()
+        shown = _number_as_sent(raw.value, raw.unit or raw.code, raw.comparator)
     return Evidence(
         one.reference,
         measure.name,
@@ -659,8 +659,12 @@ def _measured(one: Observation, concept: Concept, raw: object, measure: Measure)
 
 
 def _glanced(one: Glance, measure: Measure) -> Evidence:
-    whole = one.whole()
-    return _measured(whole, whole.code, whole.value, measure)
+    shown = _number_as_sent(one.value, one.unit or one.unit_code, one.comparator)
+    return Evidence(one.reference, measure.name, one.code, one.system, shown, one.when.as_recorded)
+
+
+def _number_as_sent(value: float, unit: str | None, comparator: str | None) -> str:
+    return f"{comparator or ''}{value:g} {unit or ''}".strip()
 
 
 def _is_present(raw: object) -> bool | None:

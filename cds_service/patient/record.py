@@ -122,15 +122,17 @@ class Observation(Struct, frozen=True, gc=False):
 
 
 class Glance(Struct, frozen=True, gc=False):
-    """As much of an Observation as a measure looks at, where it is one number under one code. *whole* gives all of it."""
+    """As much of an Observation as a measure looks at, where it is one number under one code; parts as sent."""
 
+    reference: str
     status: str | None
+    system: str | None
+    code: str | None
     value: float
     unit: str | None
-    code: str | None
+    unit_code: str | None
     comparator: str | None
     when: When
-    whole: Callable[[], Observation]
 
 
 @dataclass(frozen=True, slots=True)
