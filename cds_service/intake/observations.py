@@ -45,7 +45,6 @@ class LazyObservations:
         self._resources = resources
         self._zone = zone
         self._index: dict[CodeKey, list[int]] | None = None
-        self._asked: dict[frozenset[CodeKey], list[int]] = {}
         self._shelf = _Shelf(resources, name, zone)
         self._everything: NewestFirst | None = None
         self._worded: NewestFirst | None = None
@@ -53,24 +52,19 @@ class LazyObservations:
 
     def coded(self, codes: Collection[CodeKey]) -> NewestFirst:
         """The Observations with any of *codes* as code or as a component's code, newest first."""
-        return NewestFirst(self._shelf.at, self._coded_at(codes))
+        return NewestFirst(self._shelf.at, self._newest_first(self._positions(codes)))
 
     def measured(self, codes: Collection[CodeKey]) -> Iterator[Observation | Glance]:
         """As `coded`, but what is one number under one code comes as a `Glance`, made without the rest of it."""
-        return self._shelf.glances(self._coded_at(codes))
-
-    def _coded_at(self, codes: Collection[CodeKey]) -> list[int]:
-        asked = codes if isinstance(codes, frozenset) else frozenset(codes)
-        found = self._asked.get(asked)
-        if found is None:
-            found = self._asked[asked] = self._newest_first(self._positions(asked))
-        return found
+        return self._shelf.glances(self._newest_first(self._positions(codes)))
 
     def _positions(self, codes: Collection[CodeKey]) -> list[int]:
         """Where anything is recorded under one of *codes*, in the order of the record."""
         index = self._build_index()
-        found = [index[key] for key in index.keys() & codes]
-        return list(dict.fromkeys(found[0])) if len(found) == 1 else sorted(set().union(*found))
+        if isinstance(codes, Set):
+            codes = index.keys() & codes
+        found = [index[key] for key in codes if key in index]
+        return found[0] if len(found) == 1 else sorted(set().union(*found))
 
     def telling(self, codes: Collection[CodeKey], tells: Callable[[Observation], bool]) -> NewestFirst:
         """As `coded`, without those for which *tells* says no. It is asked once for all that say the same of the same
@@ -136,11 +130,11 @@ class LazyObservations:
             else:
                 is_odd = is_odd or not codings
                 for coding in codings:
-                    own[coding.system][coding.code].append(position)
+                    _note(own[coding.system][coding.code], position)
             if resource.component:
                 for part in resource.component:
                     for coding in part.code.coding:
-                        parts[coding.system][coding.code].append(position)
+                        _note(parts[coding.system][coding.code], position)
         standard, others = _by_key(own)
         if is_odd or others:
             every = set(range(len(self._resources)))
@@ -168,6 +162,12 @@ class LazyObservations:
             keys = [_time_key(_when(resource, self._zone)) for resource in resources]
         order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
         return [positions[number] for number in order]
+
+
+def _note(positions: list[int], position: int) -> None:
+    """Add *position* to *positions* once, be its code written there twice."""
+    if not positions or positions[-1] != position:
+        positions.append(position)
 
 
 def _are_newest_first(texts: Sequence[str | None]) -> bool:

@@ -6,7 +6,7 @@ one operation. Both hold the patient's data for one call only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from cds_service.patient.chart_text import moment_text
 from cds_service.patient.codes import CodeKey
 from cds_service.patient.finding import Evidence, QualityEvent
 from cds_service.patient.known import Known, Measure, is_text_only
-from cds_service.patient.quantity import Amount, Ignored, read_amount, read_number
+from cds_service.patient.quantity import Amount, Ignored, Plan, plan_of, read_amount, read_number
 from cds_service.patient.record import (
     Coding,
     Concept,
@@ -121,8 +121,7 @@ class Series(Struct, gc=False):
     future: list[QualityEvent]
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """The Observations of one measure, newest first, each read when its turn comes and once for all who ask."""
 
     unread: Iterator[Observation | Glance]
@@ -130,6 +129,9 @@ class _Reader:
     """What has been read so far."""
     steps: list[tuple[int, int, int]]
     """How much *series* held after each Observation: usable, faulty, future values."""
+    sent_in: tuple[str | None, str | None] | None = None
+    """The unit, as text and code, of the number read last, and what it took to convert it."""
+    plan: Plan = None
 
 
 class Fresh(Struct, gc=False):
@@ -167,7 +169,7 @@ class Chart:
     _by_words: tuple[Observation, ...] | None = None
     _lists_by_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _readers: dict[str, _Reader] = field(default_factory=dict)
-    _measures: Set[str] | None = None
+    _measures: Mapping[str, Sequence[CodeKey]] | None = None
 
     # ---- measures -----------------------------------------------------------------------------------------------
 
@@ -201,9 +203,8 @@ class Chart:
     def _reader(self, measure: Measure) -> _Reader:
         reader = self._readers.get(measure.id)
         if reader is None:
-            reader = self._readers[measure.id] = _Reader(
-                iter(self._candidates(measure)), Series([], [], []), [(0, 0, 0)]
-            )
+            candidates = self._candidates(measure) if measure.id in self.measures_mentioned() else ()
+            reader = self._readers[measure.id] = _Reader(iter(candidates), Series([], [], []), [(0, 0, 0)])
         return reader
 
     def _read_next(self, measure: Measure, reader: _Reader) -> bool:
@@ -215,7 +216,10 @@ class Chart:
         if isinstance(one, Observation):
             self._read_one(one, measure, series)
         elif one.status not in _NOT_USED:
-            amount = read_number(one.value, one.unit, one.unit_code, one.comparator, measure)
+            sent_in = (one.unit, one.unit_code)
+            if sent_in != reader.sent_in:
+                reader.sent_in, reader.plan = sent_in, plan_of(one.unit, one.unit_code, measure)
+            amount = read_number(one.value, one.comparator, reader.plan, measure)
             if amount is not None:
                 self._add(amount, one.when, partial(_glanced, one, measure), measure, series)
         reader.steps.append((len(series.values), len(series.faulty), len(series.future)))
@@ -267,23 +271,29 @@ class Chart:
         observations = self.record.observations
         worded = [one for one in self.by_words() if _is_worded(one.code, measure)] if measure.words else []
         if worded:
-            return Observations((*observations.coded(measure.codes), *worded)).all()
+            return Observations((*observations.coded(self._measures[measure.id]), *worded)).all()
         look = observations.coded if measure.only_with_words else observations.measured
-        return look(measure.codes)
+        return look(self._measures[measure.id])
 
     def measures_mentioned(self) -> Set[str]:
         """Name the measures of which something may be recorded; what is not named here has no value at all."""
         if self._measures is None:
             self._measures = self._find_measures()
-        return self._measures
+        return self._measures.keys()
 
-    def _find_measures(self) -> Set[str]:
+    def _find_measures(self) -> Mapping[str, Sequence[CodeKey]]:
+        """Give the measures of which something may be recorded, each with those of its codes that are."""
         observations = self.record.observations
-        if observations is None:
-            return frozenset()
-        by_code = self.known.measures_by_code
-        found = {measure for key in by_code.keys() & observations.keys() for measure in by_code[key]}
-        return found | self.known.worded_measures if self.by_words() else found
+        found: dict[str, list[CodeKey]] = {}
+        if observations is not None:
+            by_code = self.known.measures_by_code
+            for key in by_code.keys() & observations.keys():
+                for measure in by_code[key]:
+                    found.setdefault(measure, []).append(key)
+            if self.by_words():
+                for measure in self.known.worded_measures:
+                    found.setdefault(measure, [])
+        return found
 
     def is_future(self, when: When | None) -> bool:
         if when is None or when.earliest is None:
@@ -552,18 +562,16 @@ class Asked:
         after = series.values
         if measure.must_follow_operation:
             after = [value for value in after if not self.is_before_operation(value.when)]
-        fresh = [value for value in after if self._is_fresh(value, hours)]
+        fresh = after if hours is None else self._not_older(after, hours)
         events = series.future[:1]
         events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
         if not fresh:
             events += self._set_aside(measure, series, after, hours)
         return Fresh(tuple(fresh), tuple(events), measure, hours, bool(after), bool(series.values))
 
-    def _is_fresh(self, value: Value, hours: float | None) -> bool:
-        if hours is None:
-            return True
-        age = self.chart.age_hours(value.when)
-        return age is not None and age <= hours
+    def _not_older(self, values: list[Value], hours: float) -> list[Value]:
+        age_hours = self.chart.age_hours
+        return [value for value in values if (age := age_hours(value.when)) is not None and age <= hours]
 
     def _is_recent(self, event: QualityEvent, hours: float | None) -> bool:
         """A value that could not be read matters only where a good one would have counted."""

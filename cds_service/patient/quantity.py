@@ -250,16 +250,22 @@ def read_amount(value: Quantity | Concept | str | bool | None, measure: Measure)
         value = _from_text(value)
     if not isinstance(value, Quantity):
         return None
-    return read_number(value.value, value.unit, value.code, value.comparator, measure)
+    return read_number(value.value, value.comparator, plan_of(value.unit, value.code, measure), measure)
 
 
-def read_number(
-    number: float, unit: str | None, code: str | None, comparator: str | None, measure: Measure
-) -> Amount | Ignored | None:
-    """As `read_amount`, of the parts of a Quantity."""
+Plan = tuple[float, float] | Ignored | None
+"""How a number in some unit becomes one of a measure (factor, offset), or why it does not."""
+
+
+def plan_of(unit: str | None, code: str | None, measure: Measure) -> Plan:
+    """Decide how to convert what is sent in *unit* (text) and *code*. None: the value belongs to another quantity."""
     if len(unit or "") > _LONGEST_UNIT or len(code or "") > _LONGEST_UNIT:
         unit, code = _short(unit), _short(code)
-    plan = _plan(unit, code, measure)
+    return _plan(unit, code, measure)
+
+
+def read_number(number: float, comparator: str | None, plan: Plan, measure: Measure) -> Amount | Ignored | None:
+    """As `read_amount`, of a number for whose unit `plan_of` has said how to convert it."""
     if not isinstance(plan, tuple):
         return plan
     factor, offset = plan
@@ -291,8 +297,8 @@ def _bounded(value: float, comparator: str) -> Amount | Ignored:
 
 
 @lru_cache(maxsize=4096)
-def _plan(unit: str | None, code: str | None, measure: Measure) -> tuple[float, float] | Ignored | None:
-    """Decide once per (unit, code, measure) how to convert. None: the value belongs to another quantity."""
+def _plan(unit: str | None, code: str | None, measure: Measure) -> Plan:
+    """As `plan_of`, once per (unit, code, measure)."""
     texts = [text for text in (code, unit) if text and text.strip()]
     understood = [found for found in map(ucum_unit, texts) if found is not None]
     if measure.only_units and not (understood and understood[0] in measure.only_units):

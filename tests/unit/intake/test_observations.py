@@ -5,19 +5,67 @@ from __future__ import annotations
 import gc
 import json
 import weakref
+from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cds_service.intake import observations as module
 from cds_service.intake.observations import LazyObservations
 from cds_service.intake.read import read_record
-from cds_service.patient.record import Component, Concept, Observation, Observations, Quantity
+from cds_service.patient.facts import Chart
+from cds_service.patient.known import Measure
+from cds_service.patient.record import (
+    Coding,
+    Component,
+    Concept,
+    Glance,
+    Observation,
+    Observations,
+    PatientRecord,
+    Quantity,
+)
+from tests.builders import knowledge
 
 HEART, PANEL, SYSTOLIC = ("loinc", "8867-4"), ("loinc", "85354-9"), ("loinc", "8480-6")
 
 
 def coded(code: str, system: str | None = "http://loinc.org") -> dict:
     return {"coding": [{"system": system, "code": code}]}
+
+
+UNITS = (
+    "Cel",
+    "[degF]",
+    "mg/L",
+    "mg/dL",
+    "%",
+    "{score}",
+    "/min",
+    "parsec",
+    "",
+    None,
+    "so long a text that it is no unit at all, but prose",
+)
+ONES = st.fixed_dictionaries(
+    {
+        "code": st.sampled_from([coded("8310-5"), coded("8867-4"), coded("1988-5"), coded("72514-3")]),
+        "status": st.sampled_from(["final", "final", "entered-in-error"]),
+        "effectiveDateTime": st.sampled_from(
+            ["2026-05-01T10:00:00Z", "2026-05-11T23:00:00+02:00", "2026-05-12", "2026-05-13T08:00:00Z", "2026-05", "2026-13-01T10:00:00Z"]
+        ),
+        "valueQuantity": st.fixed_dictionaries(
+            {
+                "value": st.sampled_from([0.5, 4, 38.5, 72, 101.5, 9000, None]),
+                "unit": st.sampled_from(UNITS),
+                "code": st.sampled_from(UNITS),
+                "comparator": st.sampled_from([None, None, "<", ">=", "ad"]),
+            }
+        ),
+    }
+)  # fmt: skip
 
 
 def lazy(*resources: dict) -> LazyObservations:
@@ -91,11 +139,11 @@ def test_what_tells_nothing_is_left_out_and_looked_at_once_for_each_wording() ->
     asked = []
 
     def tells(one: Observation) -> bool:
-        asked.append(one.reference)
+        asked.append(one.value)
         return not isinstance(one.value, Concept) or one.value.codings[0].code == "77176002"
 
     assert ids(found.telling({HEART}, tells)) == ["o1", "o3", "o4"]
-    assert asked == ["Observation/o0", "Observation/o1", "Observation/o3", "Observation/o4"]
+    assert asked == [found.at(number).value for number in (0, 1, 3, 4)]
     assert ids(Observations(tuple(found.all())).telling({HEART}, tells)) == ["o1", "o3", "o4"]
 
 
@@ -162,10 +210,33 @@ def test_they_behave_like_the_tuple_they_stand_for() -> None:
     assert "2 Observations" in repr(all_of_them) and "2026" not in repr(all_of_them)
 
 
-def test_the_same_question_is_answered_from_memory() -> None:
+def test_everything_is_put_in_order_once() -> None:
     found = lazy({})
 
-    assert found.coded({HEART}) is found.coded(frozenset({HEART})) and found.all() is found.all()
+    assert found.all() is found.all()
+
+
+def test_a_number_under_one_code_comes_as_a_glance_and_all_else_whole() -> None:
+    number = {
+        "effectiveDateTime": "2026-03-01T10:00:00Z",
+        "valueQuantity": {"value": 72, "unit": "beats", "code": "/min", "comparator": "<"},
+    }
+    found = lazy(
+        number, number | {"component": [{"code": coded("8480-6")}]}, {"valueString": "72 /min"},
+        number | {"effectiveDateTime": None}, number | {"code": {"coding": [coded("8867-4")["coding"][0]] * 2}},
+        number | {"id": None},
+    )  # fmt: skip
+
+    seen = {one.reference: one for one in found.measured([HEART])}
+    glances = [one for one in seen.values() if isinstance(one, Glance)]
+
+    assert [one.reference for one in glances] == [found.at(0).reference, found.at(5).reference]
+    for one, whole in zip(glances, (found.at(0), found.at(5)), strict=True):
+        assert (one.reference, one.status, one.when) == (whole.reference, whole.status, whole.when)
+        assert Quantity(one.value, one.unit, one.unit_code, one.comparator) == whole.value
+        assert (Coding(one.system, one.code),) == tuple(replace(coding, display=None) for coding in whole.code.codings)
+    assert all(one is found.at(int(one.reference[-1])) for one in seen.values() if one not in glances)
+    assert len(seen) == 6 == len(Observations(tuple(found.all())).measured([HEART]))
 
 
 def test_an_observation_is_read_field_by_field() -> None:
@@ -238,3 +309,26 @@ def test_what_recurs_is_made_once() -> None:
     first, second = lazy(arm, arm).all()
 
     assert first.body_site is second.body_site and first.code is second.code
+
+
+@given(st.lists(ONES, min_size=1, max_size=5))
+def test_a_chart_tells_the_same_of_glances_as_of_whole_observations(sent: list[dict]) -> None:
+    found = lazy(*sent)
+    plain = Observations(tuple(found.at(position) for position in range(len(sent))))
+
+    quick, careful = (
+        Chart(PatientRecord(observations=one), knowledge().known, date(2026, 5, 12)) for one in (found, plain)
+    )
+
+    for measure in knowledge().known.measures.values():
+        for hours in (24.0, None):
+            assert told(quick, measure, hours) == told(careful, measure, hours)
+            assert [one.evidence for one in quick.history(measure)] == [
+                one.evidence for one in careful.history(measure)
+            ]
+
+
+def told(chart: Chart, measure: Measure, hours: float | None) -> object:
+    series = chart.series(measure, hours)
+    values = [(one.amount, one.when, one.evidence) for one in series.values]
+    return (values, series.faulty, series.future)
