@@ -22,7 +22,7 @@ from cds_service.clinical.operation import (
     Surgical,
 )  # fmt: skip
 from cds_service.clinical.surgery.classify import evidence_of, read_and_conclude, read_procedure
-from cds_service.clinical.surgery.glance import Glimpse, conclude_once, glance_at
+from cds_service.clinical.surgery.glance import Glimpse, conclude_together, glance_at
 from cds_service.clinical.surgery.merge import (
     UNKNOWN_SPINE,
     Conclusion,
@@ -55,16 +55,16 @@ class _Done:
     is_partial: bool
     found: Conclusion | None
     """What was concluded from the reading's facts; None where words alone tell."""
-    is_glimpse: bool
-    """The reading is that of a Glimpse: without words and evidence."""
+    glimpse: Glimpse | None
+    """Whose reading it is, one without words and evidence; None for a whole reading."""
 
     def read_whole(self, knowledge: Knowledge) -> Reading:
         """Give the reading with its words."""
-        return read_procedure(self.procedure, knowledge.surgery) if self.is_glimpse else self.reading
+        return self.reading if self.glimpse is None else read_procedure(self.procedure, knowledge.surgery)
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        return evidence_of(self.procedure) if self.is_glimpse else self.reading.evidence
+        return self.reading.evidence if self.glimpse is None else evidence_of(self.procedure)
 
 
 @dataclass(slots=True)
@@ -109,22 +109,22 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     procedures = sorted(record.procedures or (), key=attrgetter("reference"))
     for procedure in procedures:
         seen = glance_at(procedure, knowledge.surgery)
-        is_glimpse = isinstance(seen, Glimpse)
-        if is_glimpse:
-            reading, found = seen
+        glimpse, found = None, None
+        if isinstance(seen, Glimpse):
+            glimpse, reading, found = seen, seen.reading, seen.found
         elif seen is not None:
-            reading, found = seen, None
+            reading = seen
         else:
             reading, found = read_and_conclude(procedure, knowledge.surgery, heard)
         aside = _set_aside(procedure, reading, on)
         if aside is not None:
-            if is_glimpse:
+            if glimpse is not None:
                 aside = aside._replace(reading=read_procedure(procedure, knowledge.surgery))
             (planned if aside.rule == "DQ01" else ignored).append(aside)
             if reading.facts and aside.rule == "DQ03":
                 companions.append((procedure, reading.facts))
             continue
-        done.append(_placed(procedure, reading, found, is_glimpse, on))
+        done.append(_placed(procedure, reading, found, glimpse, on))
     sessions = _sessions(done, companions, procedures, knowledge) if done else []
     if len(sessions) > 1:
         sessions = _join_repeats(sessions, knowledge)
@@ -164,11 +164,13 @@ def _set_aside(procedure: Procedure, reading: Reading, on: date) -> SetAside | N
     return None
 
 
-def _placed(procedure: Procedure, reading: Reading, found: Conclusion | None, is_glimpse: bool, on: date) -> _Done:
+def _placed(
+    procedure: Procedure, reading: Reading, found: Conclusion | None, glimpse: Glimpse | None, on: date
+) -> _Done:
     when = procedure.performed
     if procedure.status == "in-progress":
-        return _Done(procedure, reading, on, False, found, is_glimpse)
-    return _Done(procedure, reading, _latest_day(when, on), when is not None and when.is_partial, found, is_glimpse)
+        return _Done(procedure, reading, on, False, found, glimpse)
+    return _Done(procedure, reading, _latest_day(when, on), when is not None and when.is_partial, found, glimpse)
 
 
 def _latest_day(when: When | None, on: date) -> date | None:
@@ -271,20 +273,26 @@ def _rank(part: _Done, knowledge: Knowledge) -> int:
 def _session(parts: list[_Done], companions: list[SurgicalFact], knowledge: Knowledge) -> _Session:
     days = [part.day for part in parts if part.day is not None]
     exact = [part.day for part in parts if part.day is not None and not part.is_partial]
-    found = parts[0].found if len(parts) == 1 and not companions else None
-    if found is None or len(set(parts[0].reading.facts)) < len(parts[0].reading.facts):
-        found = _conclude(parts, companions, knowledge)
+    found = _conclude(parts, companions, knowledge)
     session = _Session(parts, companions, found, max(exact or days, default=None))
     session.is_text_only = all([part.reading.basis is Basis.TEXT for part in parts])
     return session
 
 
 def _conclude(parts: list[_Done], companions: list[SurgicalFact], knowledge: Knowledge) -> Conclusion:
-    if all([part.is_glimpse for part in parts]):
-        facts = (*_facts_once([part.reading.facts for part in parts]), *companions)
-        found = conclude_once(facts, knowledge.surgery).found
+    glimpses = [part.glimpse for part in parts if part.glimpse is not None]
+    if len(glimpses) == len(parts):
+        found = conclude_together(
+            glimpses,
+            companions,
+            lambda: [*_facts_once([part.reading.facts for part in parts]), *companions],
+            knowledge.surgery,
+        )
         if not found.conflicts:
             return found
+    only = parts[0].found if len(parts) == 1 and not companions else None
+    if only is not None and len(set(parts[0].reading.facts)) == len(parts[0].reading.facts):
+        return only
     whole = [part.read_whole(knowledge).facts for part in parts]
     return conclude([*_facts_once(whole), *companions], knowledge.surgery)
 

@@ -3,7 +3,8 @@ say together need be concluded once. Puts nothing into words; whatever is not pl
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 
 from cds_service.clinical.operation import Assertion, Reading
 from cds_service.clinical.surgery.classify import (
@@ -24,8 +25,12 @@ from cds_service.patient.record import Concept, Procedure
 _AGAINST = (Assertion.PLANNED, Assertion.NEGATED)
 
 
-class Glimpse(NamedTuple):
-    """What facts say together. *reading* is that of any Procedure with these facts: without reference, words, evidence."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Glimpse:
+    """What codes and titles say together: one and the same for all Procedures that have these, and compared so.
+
+    *reading* is that of any such Procedure: without reference, words, evidence.
+    """
 
     reading: Reading
     found: Conclusion
@@ -38,17 +43,10 @@ def glance_at(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading | Gl
     status = STATUS_SAYS.get(procedure.status or "")
     if coded and not unsure and all([fact.operation == NO for fact in coded]):
         return no_operation(procedure, coded, status or Assertion.PERFORMED)
-    titles = []
-    spoken = []
-    for text in procedure.code.words:
-        title = read_title(text, knowledge.words)
-        if title is None:
-            return None
-        titles.append(title.said)
-        if title.fact is not None:
-            spoken.append(title.fact)
-    if not titles:
+    heard = [read_title(text, knowledge.words) for text in procedure.code.words]
+    if not heard or None in heard:
         return None
+    titles = [title.said for title in heard if title is not None]
     if unsure and speaks_of_spine(titles):
         coded += unsure
     operating = [fact for fact in coded if fact.operation in (YES, UNLISTED)]
@@ -64,22 +62,37 @@ def glance_at(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading | Gl
     beside = [fact for fact in coded if fact.operation not in (YES, UNLISTED)]
     if any([fact.operation == NO and not goes_beside(fact, knowledge) for fact in beside]):
         return None
-    companions = [fact for fact in beside if fact.operation == COMPANION]
-    glimpse = conclude_once((*operating, *companions, *spoken), knowledge)
+    facts = [*operating, *[fact for fact in beside if fact.operation == COMPANION]]
+    question = (*[(fact.system, fact.code) for fact in facts], *heard)
+    glimpse = knowledge.conclusions.get(question)
+    if glimpse is None:
+        facts += [title.fact for title in heard if title is not None and title.fact is not None]
+        glimpse = _conclude_and_keep(question, facts, knowledge)
     return None if glimpse.found.conflicts else glimpse
 
 
-def conclude_once(facts: tuple[SurgicalFact, ...], knowledge: SurgeryKnowledge) -> Glimpse:
-    """Do as `conclude` does, once for the same *facts*: those of codes, and those of titles without their words.
+def conclude_together(
+    glimpses: Sequence[Glimpse],
+    companions: Sequence[SurgicalFact],
+    facts_of: Callable[[], Sequence[SurgicalFact]],
+    knowledge: SurgeryKnowledge,
+) -> Conclusion:
+    """Conclude what *glimpses* and the *companions* beside them say together: what `conclude` makes of *facts_of* them.
 
-    A conflict is told with the words, so a conclusion that has one must be drawn anew from the whole reading.
+    A conflict is told with the words, so a conclusion that has one must be drawn anew from the whole readings.
     """
-    glimpse = knowledge.conclusions.get(facts)
+    question = (*glimpses, *[(fact.system, fact.code) for fact in companions])
+    glimpse = knowledge.conclusions.get(question)
     if glimpse is None:
-        found = conclude(facts, knowledge)
-        reading = reading_of(_ANY, facts, [], found, Assertion.PERFORMED, None)
-        glimpse = Glimpse(reading._replace(because=(), evidence=()), found)
-        knowledge.conclusions.keep(facts, glimpse)
+        glimpse = _conclude_and_keep(question, facts_of(), knowledge)
+    return glimpse.found
+
+
+def _conclude_and_keep(question: Hashable, facts: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> Glimpse:
+    found = conclude(facts, knowledge)
+    reading = reading_of(_ANY, tuple(facts), [], found, Assertion.PERFORMED, None)
+    glimpse = Glimpse(reading._replace(because=(), evidence=()), found)
+    knowledge.conclusions.keep(question, glimpse)
     return glimpse
 
 

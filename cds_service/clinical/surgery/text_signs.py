@@ -61,14 +61,13 @@ words_of = _TOKEN.findall
 """Give the words and marks of a folded text."""
 
 
-def cut_text(text: str, words: Words) -> Cut:
-    """Fold *text*, cut it into words, and find levels and counts.
+def cut_text(folded: str, tokens: Sequence[str], words: Words) -> Cut:
+    """Find the levels and counts of a *folded* text, and cut it into words around them; *tokens* are its `words_of`.
 
     The patterns of the level grammar are slow, and few texts hold a level: each is asked only where the words of the text
     leave room for a match (`LevelWords.may_be_...`).
     """
-    folded = cut = fold(text)
-    tokens = _TOKEN.findall(cut)
+    cut = folded
     seen = set(tokens)
     if words.short_form_pattern is not None and words.may_hold_short_form(tokens, seen):
         folded = cut = words.short_form_pattern.sub(lambda match: words.short_forms[match[0]], folded)
@@ -105,7 +104,8 @@ def cut_text(text: str, words: Words) -> Cut:
 
 def find_signs(text: str, words: Words) -> Signs | None:
     """Find every sign in *text*; None where there is no sign and no level."""
-    cut = cut_text(text, words)
+    folded = fold(text)
+    cut = cut_text(folded, words_of(folded), words)
     mentions = _find_mentions(cut.tokens, words)
     if not mentions and not cut.levels:
         return None

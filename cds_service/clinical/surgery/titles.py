@@ -8,19 +8,20 @@ what it says lacks the words that led to it. Whoever wants those reads the text 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from cds_service.clinical.surgery.spoken import title_fact
 from cds_service.clinical.surgery.text import TextReading, read_text
-from cds_service.clinical.surgery.text_signs import cut_text, words_of
+from cds_service.clinical.surgery.text_signs import Cut, cut_text, words_of
 from cds_service.knowledge.surgery import SurgicalFact
 from cds_service.knowledge.vocabulary import Words, fold
 
 _LONGEST = 24  # words; a longer text is a note and no title, and rarely said twice
 
 
-class Title(NamedTuple):
-    """What a title says, whatever its words: *said* and *fact* are the same for all titles of one outline."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Title:
+    """What a title says, whatever its words: one and the same for all titles of one outline, and compared so."""
 
     said: TextReading
     fact: SurgicalFact | None
@@ -28,35 +29,34 @@ class Title(NamedTuple):
 
 def read_title(text: str, words: Words) -> Title | None:
     """Read *text* by its outline; None where it is too long to have one."""
-    tokens = words_of(fold(text))
+    folded = fold(text)
+    tokens = words_of(folded)
     if len(tokens) > _LONGEST:
         return None
-    outline = outline_of(tokens, text, words)
-    title = words.outlines.get(outline)
+    outline: list[Hashable] = [*map(words.numbers.plain.get, tokens)]
+    if None in outline:
+        for place, number in enumerate(outline):
+            if number is None:
+                if words.hides_more(tokens[place]):
+                    outline = _outline_of_cut(cut_text(folded, tokens, words), words)
+                    break
+                outline[place] = words.number_of(tokens[place])
+    key = tuple(outline)
+    title = words.outlines.get(key)
     if title is None:
         said = read_text(text, words)._replace(found=None)
         title = Title(said, title_fact(said))
-        words.outlines.keep(outline, title)
+        words.outlines.keep(key, title)
     return title
 
 
-def outline_of(tokens: list[str], text: str, words: Words) -> Hashable:
-    """Give all of *text* that its reading hangs on; *tokens* are its words as they stand."""
-    numbers = [*map(words.numbers.plain.get, tokens)]
-    if None in numbers:
-        for place, number in enumerate(numbers):
-            if number is None:
-                if words.hides_more(tokens[place]):
-                    return _outline_of_cut(text, words)
-                numbers[place] = words.number_of(tokens[place])
-    return tuple(numbers)
-
-
-def _outline_of_cut(text: str, words: Words) -> Hashable:
-    cut = cut_text(text, words)
-    return (
-        tuple([words.number_of(token) for token in cut.tokens]),
-        tuple(cut.sentence_of),
-        tuple([(place, *level[2:]) for place, level in cut.levels]),
-        tuple([(place, *count[2:]) for place, count in cut.counts]),
-    )
+def _outline_of_cut(cut: Cut, words: Words) -> list[Hashable]:
+    known = words.numbers.of
+    outline: list[Hashable] = [known[token] if token in known else words.number_of(token) for token in cut.tokens]
+    outline.append(tuple(cut.sentence_of))
+    for place, level in cut.levels:
+        outline.append((place, *level[2:]))
+    outline.append(None)
+    for place, count in cut.counts:
+        outline.append((place, *count[2:]))
+    return outline
