@@ -29,6 +29,9 @@ _MARKS = frozenset((*string.punctuation, "\n"))
 _OUTLINES_MOST = 2048
 """Readings that `Words.outlines` keeps; some 4 MB."""
 
+_RUNS_MOST = 2048
+"""Notations of levels that are kept: as many as there are with one sign between two vertebrae."""
+
 
 class Kept(dict[Hashable, Any]):
     """Answers to questions that are made of things of ours alone, kept from call to call; when it is full it begins anew.
@@ -192,6 +195,8 @@ class Words:
     numbers: Numbers = Numbers({}, {}, {})
     outlines: Kept = field(default_factory=lambda: Kept(_OUTLINES_MOST))
     """What texts were read as, by the numbers of their words: see `clinical/surgery/titles.py`."""
+    runs: Kept = field(default_factory=lambda: Kept(_RUNS_MOST))
+    """Which levels a notation of them (l4-l5, c5/6) names, so that the patterns need not be asked again."""
 
     def number_of(self, word: str) -> Hashable:
         """Give the number of *word* (see `Numbers`); for a stranger, that of what it may stand for."""
@@ -210,7 +215,7 @@ class Words:
         if levels is None:
             return False
         gates = levels.gates
-        opens_level = word in gates.letters or word in gates.occiput or word in gates.bones
+        opens_level = word in gates.letters or word in gates.occiput or word in gates.ordinals
         return opens_level or levels.may_be_counts((word,))
 
     def may_hold_short_form(self, tokens: Sequence[str], seen: AbstractSet[str]) -> bool:

@@ -22,6 +22,7 @@ from cds_service.clinical.surgery.titles import read_title
 from cds_service.knowledge.surgery import COMPANION, NO, UNLISTED, YES, SurgeryKnowledge, SurgicalFact
 from cds_service.patient.record import Concept, Procedure
 
+_OPERATING = (YES, UNLISTED)
 _AGAINST = (Assertion.PLANNED, Assertion.NEGATED)
 
 
@@ -43,30 +44,44 @@ def glance_at(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading | Gl
     status = STATUS_SAYS.get(procedure.status or "")
     if coded and not unsure and all([fact.operation == NO for fact in coded]):
         return no_operation(procedure, coded, status or Assertion.PERFORMED)
-    heard = [read_title(text, knowledge.words) for text in procedure.code.words]
-    if not heard or None in heard:
+    heard = []
+    titles = []
+    for text in procedure.code.words:
+        title = read_title(text, knowledge.words)
+        if title is None:
+            return None
+        heard.append(title)
+        titles.append(title.said)
+    if not heard:
         return None
-    titles = [title.said for title in heard if title is not None]
     if unsure and speaks_of_spine(titles):
         coded += unsure
-    operating = [fact for fact in coded if fact.operation in (YES, UNLISTED)]
-    if not operating:
+    facts: list[SurgicalFact] = []
+    companions: list[SurgicalFact] = []
+    is_described = against = False
+    for fact in coded:
+        if fact.operation in _OPERATING:
+            facts.append(fact)
+            is_described = is_described or fact.operation == YES
+        elif fact.operation == COMPANION:
+            companions.append(fact)
+        else:
+            against = against or not goes_beside(fact, knowledge)
+    if not facts:
         said = best_of(titles)
         return no_operation(procedure, coded, status or assertion_of(titles)) if said is None else None
     if (
-        procedure.body_sites or procedure.reasons or procedure.notes or procedure.devices or procedure.device_actions
+        against
+        or procedure.body_sites or procedure.reasons or procedure.notes or procedure.devices or procedure.device_actions
         or status is None and assertion_of(titles) in _AGAINST
-        or all([fact.operation == UNLISTED for fact in operating]) and best_of(titles) is not None
+        or not is_described and best_of(titles) is not None
     ):  # fmt: skip
         return None
-    beside = [fact for fact in coded if fact.operation not in (YES, UNLISTED)]
-    if any([fact.operation == NO and not goes_beside(fact, knowledge) for fact in beside]):
-        return None
-    facts = [*operating, *[fact for fact in beside if fact.operation == COMPANION]]
+    facts += companions
     question = (*[(fact.system, fact.code) for fact in facts], *heard)
     glimpse = knowledge.conclusions.get(question)
     if glimpse is None:
-        facts += [title.fact for title in heard if title is not None and title.fact is not None]
+        facts += [title.fact for title in heard if title.fact is not None]
         glimpse = _conclude_and_keep(question, facts, knowledge)
     return None if glimpse.found.conflicts else glimpse
 

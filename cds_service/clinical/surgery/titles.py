@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from cds_service.clinical.surgery.spoken import title_fact
 from cds_service.clinical.surgery.text import TextReading, read_text
-from cds_service.clinical.surgery.text_signs import Cut, cut_text, words_of
+from cds_service.clinical.surgery.text_levels import find_levels
+from cds_service.clinical.surgery.text_signs import LEVEL, Cut, cut_text, words_of
 from cds_service.knowledge.surgery import SurgicalFact
 from cds_service.knowledge.vocabulary import Words, fold
 
@@ -38,7 +39,9 @@ def read_title(text: str, words: Words) -> Title | None:
         for place, number in enumerate(outline):
             if number is None:
                 if words.hides_more(tokens[place]):
-                    outline = _outline_of_cut(cut_text(folded, tokens, words), words)
+                    outline = _outline_of_run(outline, place, folded, tokens, words) or _outline_of_cut(
+                        cut_text(folded, tokens, words), words
+                    )
                     break
                 outline[place] = words.number_of(tokens[place])
     key = tuple(outline)
@@ -48,6 +51,39 @@ def read_title(text: str, words: Words) -> Title | None:
         title = Title(said, title_fact(said))
         words.outlines.keep(key, title)
     return title
+
+
+_SHORTEST_RUN, _LONGEST_RUN = 4, 5  # words and marks: l 4 - 5, l 4 - l 5
+
+
+def _outline_of_run(
+    before: list[Hashable], place: int, folded: str, tokens: list[str], words: Words
+) -> list[Hashable] | None:
+    """Give what `_outline_of_cut` gives for the commonest title: words that hide nothing, then "l4-l5"; None for others.
+
+    *before* are the numbers of the words before *place*. A run of two vertebrae that ends the text hangs on nothing before
+    it but the blank (`text_levels.find_levels`).
+    """
+    if not _SHORTEST_RUN <= len(tokens) - place <= _LONGEST_RUN:
+        return None
+    run = "".join(tokens[place:])
+    if folded[-len(run) - 1 :] != " " + run:
+        return None
+    level = words.runs.get(run) or _read_run(run, tokens[place:], words)
+    if level is None:
+        return None
+    return [*before[:place], words.number_of(LEVEL), (0,) * (place + 1), (place, *level), None]
+
+
+def _read_run(run: str, tokens: list[str], words: Words) -> tuple[Hashable, ...] | None:
+    if words.levels is None or words.may_hold_short_form(tokens, set(tokens)):
+        return None
+    found = find_levels(run, words.levels)
+    if len(found) != 1 or found[0].is_single or found[0].start > 0 or found[0].end < len(run):
+        return None
+    level = found[0][2:]
+    words.runs.keep(run, level)
+    return level
 
 
 def _outline_of_cut(cut: Cut, words: Words) -> list[Hashable]:

@@ -555,7 +555,21 @@ def test_what_is_kept_has_an_end() -> None:
     assert kept == {4: -4}
 
 
-CODES = ("22612", "22633", "22840", "22551", "63030", "22214", "62323", "22899", "0SG00A0", "V25.4", "99213", "22513")
+CODES = (
+    "22612",
+    "22633",
+    "22840",
+    "22551",
+    "63030",
+    "22214",
+    "62323",
+    "22899",
+    "0SG00A0",
+    "V25.4",
+    "V55.1",
+    "99213",
+    "22513",
+)
 TITLES = (
     "TLIF L4-L5", "Pedicle screws L4/5", "ACDF C5-6", "Lumbar fusion", "Revision of fusion L5-S1", "Planned TLIF L4-5",
     "Colonoscopy", "Laminectomy T10", "No surgery was done", "Lumbar microdiscectomy", "Two-level fusion",

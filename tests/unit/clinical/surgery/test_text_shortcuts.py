@@ -107,10 +107,21 @@ def test_all_texts_of_one_outline_say_the_same(text: str) -> None:
     assert title is None or title.fact == (fact and fact._replace(say="", term=""))
 
 
+@pytest.mark.parametrize(
+    "run", ["L4-L5", "L4-5", "C5/6", "T12-L1", "L4-L4", "L9-5", "L5-4", "L4-51", "S/4-5", "(L4-L5", "XL4-L5", "L4-5-S1"]
+)
+@pytest.mark.parametrize("before", ["Fusion ", "", "Revision of TLIF below ", "Lumbar fusion 20 ", "Fusion of disc,"])
+def test_a_run_of_levels_that_ends_a_title_is_read_as_anywhere(before: str, run: str) -> None:
+    for _ in range(2):
+        title = read_title(before + run, WORDS)
+
+        assert title is not None and title.said == reading.read_text(before + run, WORDS)._replace(found=None)
+
+
 def test_an_outline_is_short_and_strangers_are_alike_in_it() -> None:
     assert read_title("fusion " * 30, WORDS) is None
     assert read_title("Fusion of the zyxquux", WORDS) is read_title("Fusion of the quuxzyx", WORDS)
-    assert read_title("Fusion of the quux", Words()).said == reading.TextReading()
+    assert read_title("Fusion of the quux l4-5", Words()).said == reading.TextReading()
 
 
 @given(some.text(max_size=40))
