@@ -60,10 +60,13 @@ _RELEASE_SECONDS = 0.5
 """How long after a large body its memory is given back: the next one may come at once."""
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES_MOST = 64 * 1024
+_ANSWERING_SECONDS = 0.004
+"""A few answers of the usual size: to look at all connections costs as much as to read one head."""
 _LOOK_AROUND_SECONDS = 0.25
 """How often the connections are looked at on which nothing comes."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LENGTH_DIGITS_MOST = 18
 _LENGTH = re.compile(rb"(?:\A|\r\n)content-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 _ANY_FRAMING = re.compile(rb"(?:content-length|transfer-encoding)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
@@ -133,6 +136,7 @@ class Connection(TConn):
 
     *received* has what came before the end of the head, or behind the request. Once the head tells the length of the body,
     *head* has the one and *pieces* what came of the other; *missing* bytes of it are still to come. *held* is all of that.
+    Where *not_plain* is given (plain_http.py), a plain head is read once for all: *environ* is what it says.
     """
 
     def __init__(self, *given: Any):
@@ -144,6 +148,7 @@ class Connection(TConn):
         self.body: bytes | None = None
         self.environ: dict[str, Any] | None = None
         self.base_environ = connection_environ(*given[:1], *given[2:])
+        self.not_plain: frozenset[str] | None = None
         self.held = 0
         self.in_doubt = False
         self.continued = False
@@ -196,7 +201,7 @@ class Connection(TConn):
         return True
 
     def _look_at(self, received: bytes | bytearray, body_bytes_most: int) -> None:
-        arrival = look_at(received, body_bytes_most)
+        arrival = self._plain(received, body_bytes_most) or look_at(received, body_bytes_most)
         self.in_doubt = arrival.in_doubt
         end = 0
         if arrival.body_at is not None and not arrival.in_doubt:
@@ -209,6 +214,20 @@ class Connection(TConn):
             end = arrival.size
             self.head = bytes(received[:end])
         self.received = bytearray(memoryview(received)[end:])
+
+    def _plain(self, received: bytes | bytearray, body_bytes_most: int) -> Arrival | None:
+        """Read a plain head, which also tells the length of the body; None where it must be looked at more closely."""
+        start = received.find(b"\r\n\r\n") + 4
+        if start < 4 or self.not_plain is None or self.base_environ is None:
+            return None
+        environ = read_plain(bytes(received[:start]), self.base_environ, self.not_plain)
+        if environ is None or len(environ["CONTENT_LENGTH"]) > _LENGTH_DIGITS_MOST:
+            return None
+        length = int(environ["CONTENT_LENGTH"])
+        if length > body_bytes_most:
+            return None
+        self.environ = environ
+        return Arrival(None, body_at=start, body_bytes=length)
 
     def begin_anew(self) -> None:
         """Get ready for the next request."""
@@ -254,18 +273,24 @@ class PatientWorker(ThreadWorker):
                 raise
             return
         self.nr_conns += 1
-        self._collect(Connection(self.cfg, client, address, listener.getsockname()))
+        conn = Connection(self.cfg, client, address, listener.getsockname())
+        if self.at_once is not None:
+            conn.not_plain = self._not_plain
+        self._collect(conn)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Take what has come on all connections, then answer one request: while it is answered the others' clients can send.
+        """Take what has come on all connections, then answer for a moment: meanwhile the others' clients can send.
 
         While the worker stops, look often at the connections that keep it.
         """
         if self._to_answer:
             timeout = 0
         super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, _LOOK_AROUND_SECONDS))
-        if self._to_answer:
+        until = time.monotonic() + _ANSWERING_SECONDS
+        while self._to_answer:
             self._answer_here(self._to_answer.popleft())
+            if time.monotonic() > until:
+                break
 
     def murder_pending(self) -> None:
         """Close connections whose request does not arrive, and on a stop those that have not begun one."""
@@ -371,10 +396,9 @@ class PatientWorker(ThreadWorker):
             self._to_a_thread(conn)
 
     def _is_for_the_loop(self, conn: Connection) -> bool:
-        if self.at_once is None or conn.base_environ is None or not _is_short(conn):
+        if self.at_once is None or conn.environ is None or not _is_short(conn):
             return False
-        conn.environ = read_plain(conn.head, conn.base_environ, self._not_plain)
-        return conn.environ is not None and self.at_once.fullmatch(conn.environ["PATH_INFO"]) is not None
+        return self.at_once.fullmatch(conn.environ["PATH_INFO"]) is not None
 
     def _to_a_thread(self, conn: Connection) -> None:
         self._leave(conn)

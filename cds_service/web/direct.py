@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from typing import Any
 
 from cds_service.web.bodies import plain_json_bytes
@@ -27,7 +26,8 @@ ROUTE = "services.call"
 """The name that Flask has for the same route."""
 
 _PATH = re.compile(r"/cds-services/([A-Za-z0-9_-]+)")
-_OK = f"{HTTPStatus.OK.value} {HTTPStatus.OK.phrase}"
+_OK = 200
+_OK_LINE = "200 OK"
 _CONTENT_TYPE = ("Content-Type", JSON)
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -60,8 +60,8 @@ class DirectCalls:
         try:
             headers = [_CONTENT_TYPE, ("Content-Length", str(len(content))), VARY]
             headers += self._origins.headers(environ.get("HTTP_ORIGIN"))
-            headers += self._log.end(visit, "POST", ROUTE, HTTPStatus.OK.value)
+            headers += self._log.end(visit, "POST", ROUTE, _OK)
         except Exception as error:
             return self._app.answer_failed(visit, error, environ, start_response, answered=True)
-        start_response(_OK, headers)
+        start_response(_OK_LINE, headers)
         return [content]

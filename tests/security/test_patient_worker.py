@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis.strategies import data, integers, sampled_from, sets
 
 from cds_service.cli.patient_worker import HEADERS_BYTES_MOST, Arrival, Connection, look_at
+from cds_service.cli.plain_http import not_plain_fields
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\n"
 
@@ -89,3 +90,46 @@ def test_however_a_request_is_cut_into_pieces_it_is_the_same_request(cut, name: 
 
     assert (conn.head, conn.body) == (head, body) and conn.whole
     assert all_bytes.startswith(head + sent + bytes(conn.received)), block
+
+
+PLAIN = b"POST /cds-services/spine-rehab HTTP/1.1\r\nHost: a\r\n"
+
+
+@given(data(), sampled_from([b"", b"X-A: content-length\r\n"]), integers(0, 40))
+def test_a_plain_head_is_read_once_however_it_arrives(cut, more: bytes, behind: int) -> None:
+    head, body = PLAIN + more + b"Content-Length: 300\r\n\r\n", b"x" * 300
+    all_bytes = head + body + PLAIN[:behind]
+    at = sorted(cut.draw(sets(integers(1, len(all_bytes) - 1), max_size=6)))
+    conn = a_connection()
+    conn.not_plain = frozenset()
+    blocks = [all_bytes[start:end] for start, end in pairwise([0, *at, len(all_bytes)])]
+
+    while not conn.take(block := blocks.pop(0)[: conn.missing or None], body_bytes_most=1000):
+        pass
+
+    assert (conn.head, conn.body, conn.in_doubt) == (head, body, False) and conn.whole
+    assert all_bytes.startswith(head + body + bytes(conn.received)), block
+    assert conn.environ is not None and conn.environ["PATH_INFO"] == "/cds-services/spine-rehab"
+    conn.begin_anew()
+    assert conn.environ is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nContent-Length: 3\r\n\r\n",
+        PLAIN + b"Content-Length: 1001\r\n\r\n",
+        PLAIN + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n",
+        PLAIN + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        PLAIN + b"Content-Length: " + b"0" * 30 + b"3\r\n\r\n",
+    ],
+)
+def test_a_head_that_is_not_plain_is_looked_at_as_ever(head: bytes) -> None:
+    conns = [a_connection(), a_connection()]
+    conns[1].not_plain = not_plain_fields(Config())
+
+    for conn in conns:
+        conn.take(head, body_bytes_most=1000)
+
+    told = [(conn.head, conn.missing, conn.in_doubt, bytes(conn.received), conn.environ) for conn in conns]
+    assert told[0] == told[1] and told[1][-1] is None
