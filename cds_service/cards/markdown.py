@@ -63,7 +63,7 @@ def _may_be_linked(line: str) -> bool:
     if "@" in line or "://" in line:
         return True
     small = line.lower()
-    return "www." in small or (":" in small and any(one in small for one in _SCHEMES))
+    return "www." in small or (":" in small and any([one in small for one in _SCHEMES]))
 
 
 @lru_cache(maxsize=4096)

@@ -22,7 +22,7 @@ from cds_service.cards.phrases import (
     override_reasons,
     summary,
 )  # fmt: skip
-from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Withheld
+from cds_service.clinical.advice import Advice, Alert, Allowed, Plan, Unknown, Withheld
 from cds_service.clinical.follow_up import FollowUp
 from cds_service.clinical.operation import Basis
 from cds_service.clinical.take_home import take_home
@@ -503,7 +503,22 @@ def _never_reason(operations: Collection[str], knowledge: Knowledge) -> Callable
 def unchecked_text(advice: Advice, knowledge: Knowledge) -> str:
     """What the record could not answer and what of it could not be used, as Markdown; "" where there is neither."""
     not_usable = [one.because.rstrip(".") for one in advice.data_quality if one.rule in ("DQ09", "DQ11")]
-    return plain("; ".join([*could_not_check(advice.unknown), *not_usable]), 700)
+    return plain("; ".join([*_not_checked(advice, knowledge), *not_usable]), 700)
+
+
+def _not_checked(advice: Advice, knowledge: Knowledge) -> Sequence[str]:
+    """What the record could not answer: nearly always whole rules in their own words, so put together only once."""
+    open_ = [one for one in advice.unknown if one.matters]
+    question = ("could not check", *[(one.rule, one.group) for one in open_])
+    says, told = knowledge.kept(question, lambda: _in_own_words(open_, knowledge))
+    return told if says == [one.say for one in open_] else could_not_check(open_)
+
+
+def _in_own_words(unknown: Sequence[Unknown], knowledge: Knowledge) -> tuple[list[str], list[str]]:
+    """Give what the rules say in knowledge where they cannot be asked, one by one and as a card tells them together."""
+    words = {rule.id: rule.if_unknown for rule in knowledge.rules}
+    ours = [replace(one, say=words.get(one.rule, "")) for one in unknown]
+    return [one.say for one in ours], could_not_check(ours)
 
 
 def _names(knowledge: Knowledge, exercises: Sequence[str], most: int = 12) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from json.encoder import encode_basestring_ascii as _quoted
+from operator import methodcaller
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -23,9 +23,10 @@ def card_uuid(call: CallFacts, kind: str, rules: Iterable[str], phases: Iterable
     """
     said = ", ".join(map(_quoted, (call.tenant, call.patient_id, kind)))
     told = f"[{said}, {_list(rules)}, {_list(phases)}, {_quoted(knowledge_version)}]"
-    keyed = _keyed(call.card_secret).copy()
-    keyed.update(told.encode())
-    return _uuid5(_namespace(call.service_base_url), keyed.hexdigest())
+    inner, outer = map(_copied, _keyed(call.card_secret))
+    inner.update(told.encode())
+    outer.update(inner.digest())
+    return _uuid5(_namespace(call.service_base_url), outer.hexdigest())
 
 
 def _list(texts: Iterable[str]) -> str:
@@ -50,12 +51,24 @@ def ids_in_json(card: str, names: Iterable[str]) -> dict[str, bytes]:
 
 
 # A hash that is begun and copied spares OpenSSL the search for it, which costs more than the hashing of so few bytes.
+_INNER, _OUTER = (bytes(one ^ pad for one in range(256)) for pad in (0x36, 0x5C))
 _SHA1 = hashlib.sha1(usedforsecurity=False)
 
 
+_copied = methodcaller("copy")
+
+
 @lru_cache(maxsize=4)
-def _keyed(secret: bytes) -> hmac.HMAC:
-    return hmac.new(secret, digestmod=hashlib.sha256)
+def _keyed(secret: bytes) -> tuple[Hash, Hash]:
+    """Give the two hashes of an HMAC-SHA-256 that have read their key: of the message, and of what that comes to.
+
+    The library's own object takes twice as long to copy.  Source: RFC 2104, section 2; the tests hold it to the library.
+    """
+    begun = hashlib.sha256()
+    key = (secret if len(secret) <= begun.block_size else hashlib.sha256(secret).digest()).ljust(
+        begun.block_size, b"\0"
+    )
+    return hashlib.sha256(key.translate(_INNER)), hashlib.sha256(key.translate(_OUTER))
 
 
 @lru_cache(maxsize=64)

@@ -62,8 +62,7 @@ def stand_ins(own: Own) -> Own:
     facts: Any = stand_in_for_whole("facts") if own.facts else []
     procedures: Any = stand_in_for_whole("procedures") if own.procedures else []
     return Own(
-        by=replace(
-            own.by,
+        by=own.by._replace(
             patient=stand_in("patient"),
             requester=stand_in("requester"),
             encounter=of("encounter", own.by.encounter),

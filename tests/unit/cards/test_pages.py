@@ -8,6 +8,7 @@ import pytest
 
 from cds_service.cards import programme
 from cds_service.cards.programme import _Page, programme_card
+from cds_service.clinical.advice import Unknown
 from cds_service.knowledge.model import Knowledge
 from tests.advice_maker import a_call
 from tests.builders import a_patient, knowledge
@@ -48,6 +49,19 @@ def test_what_could_not_be_checked_is_this_patients_own() -> None:
 
     assert "Could not check" in texts[0] and "Could not check" not in texts[1] and texts[2] == texts[0]
     assert "hole" not in "".join(texts)
+
+
+def test_words_that_are_no_rules_own_are_told_and_never_kept() -> None:
+    ours = replace(knowledge())
+    advice = a_patient().after("LUM_FUS", weeks=7).advice(ours)
+    other = tuple(replace(one, say="No secret word in the last 3 days.") for one in advice.unknown)
+    unheard = (Unknown("RF99", "nobody asked", "A secret rule could not be checked."),)
+
+    texts = [detail(replace(advice, unknown=one), ours) for one in (other, advice.unknown, other, unheard)]
+
+    assert "secret word (none in the last 3 days)" in texts[0] and texts[2] == texts[0]
+    assert "secret" not in texts[1] and "could not check:** a secret rule" in texts[3].lower()
+    assert "secret" not in repr(ours._kept)
 
 
 def test_changed_lists_are_told_and_not_those_that_were_kept() -> None:

@@ -16,12 +16,14 @@ from tests.advice_maker import BASE, a_call
 TEXTS = st.lists(st.text(), max_size=3)
 
 
-@given(st.text(), TEXTS, TEXTS, st.text(max_size=5))
-def test_a_cards_id_is_the_uuid_of_a_keyed_hash(patient: str, rules: list[str], phases: list[str], tenant: str) -> None:
-    call = a_call(patient_id=patient, tenant=tenant)
+@given(st.text(), TEXTS, TEXTS, st.text(max_size=5), st.binary(max_size=200))
+def test_a_cards_id_is_the_uuid_of_a_keyed_hash(
+    patient: str, rules: list[str], phases: list[str], tenant: str, secret: bytes
+) -> None:
+    call = a_call(patient_id=patient, tenant=tenant, card_secret=secret)
 
     told = json.dumps([tenant, patient, "red-flag", sorted(rules), sorted(phases), "2026.1"])
-    hidden = hmac.new(b"secret", told.encode(), hashlib.sha256).hexdigest()
+    hidden = hmac.new(secret, told.encode(), hashlib.sha256).hexdigest()
 
     assert card_uuid(call, "red-flag", rules, phases, "2026.1") == str(
         uuid5(uuid5(NAMESPACE_URL, BASE + "/cds-services"), hidden)
