@@ -39,6 +39,11 @@ class LevelWords:
         """False where no vertebra can be told in words among the words *seen* of a text."""
         return not seen.isdisjoint(self.gates.bones) and not seen.isdisjoint(self.gates.ordinals)
 
+    def may_open(self, word: str) -> bool:
+        """False where no level can begin with *word*, in figures or in words."""
+        gates = self.gates
+        return word in gates.letters or word in gates.occiput or word in gates.ordinals
+
     def may_be_levels(self, seen: AbstractSet[str], text: str) -> bool:
         """False where *start* cannot match in *text* (folded), whose words and signs are *seen*."""
         gates = self.gates

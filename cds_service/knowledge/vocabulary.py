@@ -209,14 +209,10 @@ class Words:
     def hides_more(self, word: str) -> bool:
         """Tell whether *word* may be part of a level, a count, a short form or a sentence's end, so that its number does
         not say all."""
-        if word in self.short_form_words or word in self.short_form_starts or word[0] in ".\x00":
+        if word[0] in ".\x00" or word in self.short_form_words or word in self.short_form_starts:
             return True
         levels = self.levels
-        if levels is None:
-            return False
-        gates = levels.gates
-        opens_level = word in gates.letters or word in gates.occiput or word in gates.ordinals
-        return opens_level or levels.may_be_counts((word,))
+        return levels is not None and (levels.may_open(word) or levels.may_be_counts((word,)))
 
     def may_hold_short_form(self, tokens: Sequence[str], seen: AbstractSet[str]) -> bool:
         """False where no short form can stand in a text of these words and signs (*tokens* in order, *seen* as a set)."""

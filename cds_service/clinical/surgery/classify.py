@@ -249,7 +249,7 @@ _NOTHING_NAMED = ("no code and no text that names a spine operation",)
 
 
 def no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: Assertion) -> Reading:
-    because = tuple([_sentence(fact) for fact in coded]) or _NOTHING_NAMED
+    because = tuple([_sentence(fact) for fact in coded]) if coded else _NOTHING_NAMED
     return Reading(
         procedure=procedure.reference,
         is_spine_surgery=False,
@@ -267,7 +267,7 @@ def no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: Ass
         basis=Basis.CODED if coded else Basis.TEXT,
         basis_detail="code" if coded else "text",
         because=because,
-        facts=tuple([fact for fact in coded if fact.operation == COMPANION]),
+        facts=tuple([fact for fact in coded if fact.operation == COMPANION]) if coded else (),
     )
 
 

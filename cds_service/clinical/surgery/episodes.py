@@ -185,8 +185,11 @@ def _sessions(
     everything: Sequence[Procedure],
     knowledge: Knowledge,
 ) -> list[_Session]:
-    if len(done) == 1 and not companions:
-        return [_session(list(done), [], knowledge)]
+    day = done[0].day
+    if not companions and (
+        len(done) == 1 or day is not None and all([one.day == day and not one.is_partial for one in done])
+    ):
+        return [_session(cluster, [], knowledge) for cluster in _by_region(list(done), knowledge)]
     groups = _Groups()
     for procedure in everything:
         for parent in procedure.part_of:
@@ -528,9 +531,18 @@ def _set_old_apart(sessions: list[_Session], knowledge: Knowledge, on: date) -> 
 
 def _operation(session: _Session, knowledge: Knowledge, on: date) -> Operation:
     found, day = session.found, session.day
-    recorded = [part.procedure.performed for part in session.parts if part.procedure.performed is not None]
-    readings = [part.reading for part in session.parts]
-    chief = readings[0]
+    chief = session.parts[0].reading
+    recorded: dict[str, None] = {}
+    references: dict[str, None] = {}
+    is_partial = True
+    alternatives, conflicts = [found.alternatives], [found.conflicts]
+    for part in session.parts:
+        if part.procedure.performed is not None:
+            recorded[part.procedure.performed.as_recorded] = None
+        references[part.procedure.reference] = None
+        is_partial = is_partial and part.is_partial
+        alternatives.append(part.reading.alternatives)
+        conflicts.append(part.reading.conflicts)
     after = (on - day).days if day is not None else None
     week = None if after is None else after // 7
     count = found.count
@@ -538,8 +550,8 @@ def _operation(session: _Session, knowledge: Knowledge, on: date) -> Operation:
     return Operation(
         surgery_type=session.surgery_type,
         date=day,
-        date_as_recorded=", ".join(dict.fromkeys([when.as_recorded for when in recorded])) or None,
-        date_is_partial=all([part.is_partial for part in session.parts]),
+        date_as_recorded=", ".join(recorded) or None,
+        date_is_partial=is_partial,
         post_op_day=after,
         completed_week=week,
         effective_week=week,
@@ -558,9 +570,9 @@ def _operation(session: _Session, knowledge: Knowledge, on: date) -> Operation:
         basis=_basis(session),
         because=Sentences(lambda: _because(session, knowledge)),
         evidence=(*_evidence(session), *session.extra_evidence),
-        procedures=tuple(dict.fromkeys([part.procedure.reference for part in session.parts])),
-        alternatives=_each_once(found.alternatives, *[one.alternatives for one in readings]),
-        conflicts=_each_once(found.conflicts, *[one.conflicts for one in readings]),
+        procedures=tuple(references),
+        alternatives=_each_once(*alternatives),
+        conflicts=_each_once(*conflicts),
         text_type=session.text_type,
         permanent_blocks_only=session.blocks_only,
         also_types=session.also,
@@ -573,7 +585,8 @@ def _because(session: _Session, knowledge: Knowledge) -> tuple[str, ...]:
 
 
 def _each_once(*groups: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([one for group in groups for one in group]))
+    told = [one for group in groups for one in group]
+    return tuple(dict.fromkeys(told)) if told else ()
 
 
 def _evidence(session: _Session) -> tuple[Evidence, ...]:

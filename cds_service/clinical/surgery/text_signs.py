@@ -88,9 +88,9 @@ def cut_text(folded: str, tokens: Sequence[str], words: Words) -> Cut:
         if words.levels.may_be_counts(seen):
             counts = find_counts(masked, words.levels)
     if masked != cut or counts or "." in seen:
-        matches = list(_TOKEN.finditer(masked))
-        tokens = [match[0] for match in matches]
-        starts = [match.start() for match in matches]
+        starts = [match.start() for match in _TOKEN.finditer(masked)]
+        if masked != cut:
+            tokens = _TOKEN.findall(masked)
     if _MASK in masked:
         tokens = [LEVEL if token[0] == _MASK else token for token in tokens]
     return Cut(
