@@ -4,7 +4,8 @@ A rule that looks at a measured value mostly wants to know one thing of it: betw
 it was taken. So the rule is asked about imagined values, one for each stretch between limits, and what it says is kept. The
 tree grows as real charts come by: who has a heart rate between 40 and 100 takes a way that somebody has gone before.
 
-What an imagined value cannot answer (it is compared with an earlier one, it is to be put into words) makes an end at which
+Where a rule compares a value with earlier ones, the tree branches by what that question answers for the real chart.
+What an imagined value cannot answer (it is taken standing and lying, it is to be put into words) makes an end at which
 the rule has to be asked about the real chart; so does everything that is no plain number. Rules that speak are always
 asked, so no sentence about a patient comes from here.
 
@@ -19,8 +20,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from cds_service.patient.facts import Asked, Chart, Fresh, Mention, OperationFacts, Series, Value
-from cds_service.patient.finding import Evidence
+from cds_service.patient.facts import Asked, Chart, Comparing, Fresh, Mention, OperationFacts, Series, Value
+from cds_service.patient.finding import Answer, Evidence, Finding
 from cds_service.patient.known import Measure
 from cds_service.patient.quantity import Amount
 from cds_service.patient.questions.about_measures import days_after_surgery, newest
@@ -100,9 +101,9 @@ class _LooksCloser(Exception):
 
 
 class _NotImagined(Exception):
-    """A rule looks at a measure of which nothing has been imagined yet."""
+    """A rule looks at a measure, or compares values, of which nothing has been imagined yet."""
 
-    def __init__(self, look: Look):
+    def __init__(self, look: Look | Comparing):
         self.look = look
 
 
@@ -113,7 +114,7 @@ class Fork:
     look: Look
     limits: tuple[float, ...]
     taken: tuple[int, ...]
-    branches: dict[Branch, Fork | End | None] = field(default_factory=dict)
+    branches: dict[Branch, Node] = field(default_factory=dict)
 
     def branch_of(self, asked: Asked) -> Branch | None:
         """Tell where the newest value of *asked* lies; None where it is no plain number, or there are several."""
@@ -142,6 +143,27 @@ class Fork:
             return None
         day = IMAGINED + timedelta(days=first_of(self.taken, stretch))
         return When(day, day, Precision.DAY, "")
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Where a tree branches by the answer of a question that compares; what it leaves unknown has its own words."""
+
+    look: Comparing
+    branches: dict[Branch, Node] = field(default_factory=dict)
+
+    def branch_of(self, asked: Asked) -> Branch | None:
+        """Give the answer for *asked* as a branch; None where it is not known."""
+        return _BRANCHES.get(self.look.ask(asked).answer)
+
+    def imagine(self, branch: Branch, fresh: Fresh) -> Finding:
+        """Make up the answer that stands for *branch*."""
+        return Finding(
+            Answer.MET if branch == _BRANCHES[Answer.MET] else Answer.NOT_MET, _nobodys, _nobodys, fresh.events
+        )
+
+
+_BRANCHES: Mapping[Answer, Branch] = {Answer.NOT_MET: (0, None), Answer.MET: (1, None)}
 
 
 def _amount_at(place: int, limits: tuple[float, ...]) -> Amount:
@@ -174,12 +196,16 @@ class End:
     medicines: frozenset[str]
 
 
+_BRANCHING = (Fork, Comparison)
+Node = Fork | Comparison | End | None
+
+
 class _Imagined(Asked):
     """An operation asked about with imagined values."""
 
     __slots__ = ("_way",)
 
-    def __init__(self, chart: Chart, operation: OperationFacts, way: Mapping[Look, tuple[Fork, Branch]]):
+    def __init__(self, chart: Chart, operation: OperationFacts, way: Mapping[Any, tuple[Any, Branch]]):
         super().__init__(chart, operation)
         self._way = way
 
@@ -194,6 +220,12 @@ class _Imagined(Asked):
         if fresh is not None and fresh.values:
             raise _LooksCloser
         return fresh
+
+    def compared(self, question: Comparing, fresh: Fresh) -> Finding:
+        if question not in self._way:
+            raise _NotImagined(question)
+        comparison, branch = self._way[question]
+        return comparison.imagine(branch, fresh)
 
     def _imagine(self, look: Look) -> Fresh | None:
         if self.record.observations is None:
@@ -214,7 +246,7 @@ class Trees:
         self._ask = ask
         self._blank = blank
         self._limits = limits
-        self._roots: dict[int, Fork | End | None] = {}
+        self._roots: dict[int, Node] = {}
         self._size = 0
 
     def follow(self, place: int, asked: Asked) -> End | None:
@@ -222,8 +254,8 @@ class Trees:
         if place not in self._roots:
             self._roots[place] = self._grow(place, ())
         node = self._roots[place]
-        way: list[tuple[Fork, Branch]] = []
-        while isinstance(node, Fork):
+        way: list[tuple[Fork | Comparison, Branch]] = []
+        while isinstance(node, _BRANCHING):
             branch = node.branch_of(asked)
             if branch is None:
                 return None
@@ -238,15 +270,18 @@ class Trees:
             return None
         return node if node.medicines.isdisjoint(asked.chart.medicines_mentioned()) else None
 
-    def _grow(self, place: int, way: Sequence[tuple[Fork, Branch]]) -> Fork | End | None:
+    def _grow(self, place: int, way: Sequence[tuple[Fork | Comparison, Branch]]) -> Node:
         self._size += 1
         chart = BlankChart(self._blank.record, self._blank.chart.known, self._blank.on)
         imagined = _Imagined(chart, self._blank.operation, {fork.look: (fork, branch) for fork, branch in way})
         try:
             speaks, answer, set_aside = self._ask(self._questions[place], imagined)
         except _NotImagined as missing:
-            measure = missing.look.measure.id
-            return Fork(missing.look, self._limits.values.get(measure, ()), self._limits.taken.get(measure, ()))
+            look = missing.look
+            if not isinstance(look, Look):
+                return Comparison(look)
+            measure = look.measure.id
+            return Fork(look, self._limits.values.get(measure, ()), self._limits.taken.get(measure, ()))
         except _LooksCloser:
             return None
         return None if speaks else End(answer, set_aside, frozenset(chart.codelists), frozenset(chart.medicines))

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 from msgspec import Struct
 
 from cds_service.patient.chart_text import moment_text
 from cds_service.patient.codes import CodeKey
-from cds_service.patient.finding import Evidence, QualityEvent
+from cds_service.patient.finding import Evidence, Finding, QualityEvent
 from cds_service.patient.known import Known, Measure, is_text_only
 from cds_service.patient.quantity import Amount, Ignored, Plan, plan_of, read_amount, read_number
 from cds_service.patient.record import (
@@ -153,6 +154,14 @@ class Fresh(Struct, gc=False):
         if self.any_at_all:
             return f"no {self.measure.name} since the operation"
         return f"no {self.measure.name} recorded"
+
+
+class Comparing(Protocol):
+    """A question that compares: nothing but the values themselves can answer it."""
+
+    def ask(self, asked: Asked) -> Finding: ...
+
+    def compare(self, fresh: Fresh, asked: Asked) -> Finding: ...
 
 
 @dataclass(slots=True)
@@ -552,6 +561,10 @@ class Asked:
     def fresh_to_compare(self, measure: Measure, hours: float | None) -> Fresh | None:
         """As `fresh`, for a question that compares the newest amount with another: no limit of ours decides it."""
         return self.fresh(measure, hours)
+
+    def compared(self, question: Comparing, fresh: Fresh) -> Finding:
+        """Give the answer of *question*, which holds the newest of *fresh* against earlier values."""
+        return question.compare(fresh, self)
 
     def _read_fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
         series = self.chart.series(measure, hours)

@@ -178,6 +178,10 @@ class Change:
             return _unasked(self.measure)
         if not fresh.values:
             return _nothing(self.measure, fresh)
+        return asked.compared(self, fresh)
+
+    def compare(self, fresh: Fresh, asked: Asked) -> Finding:
+        """Answer for *fresh*, which holds a value."""
         latest = newest(fresh.values)
         ruled_out = self.days.rule_out(latest[0], asked, fresh.events)
         if ruled_out is not None:
@@ -269,6 +273,10 @@ class Trend:
             return _unasked(self.measure)
         if not fresh.values:
             return _nothing(self.measure, fresh)
+        return asked.compared(self, fresh)
+
+    def compare(self, fresh: Fresh, asked: Asked) -> Finding:
+        """Answer for *fresh*, which holds a value."""
         chain = [fresh.values[0]]
         for value in asked.after_operation(self.measure):
             if len(chain) == self.sessions:

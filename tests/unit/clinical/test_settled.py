@@ -16,8 +16,8 @@ from cds_service.clinical.operation import Surgical
 from cds_service.clinical.safety import Silent
 from cds_service.clinical.settled import Settled
 from cds_service.intake.read import read_bundle
-from cds_service.patient.record import When
-from tests.builders import PatientBuilder, a_concept, a_day, a_patient, knowledge
+from cds_service.patient.record import Observations, PatientRecord, When
+from tests.builders import TODAY, PatientBuilder, a_concept, a_day, a_patient, knowledge
 from tests.cases.chart import bundle_of
 from tests.cases.stories import Story, all_stories
 from tests.changed import replace
@@ -194,3 +194,23 @@ def test_nothing_of_a_chart_is_kept():
     assert "LUM_FUS" in kept and "Fork" in kept and "golf_rotation_sport" in kept
     for theirs in ("36.83", "7.77", "2031", "2032", "1957", "Brittle", "Observation/", "Condition/"):
         assert theirs not in kept
+
+
+def test_what_is_asked_for_the_history_of_an_imagined_chart_must_be_asked_about_the_real_one() -> None:
+    blank = trees.BlankChart(PatientRecord(observations=Observations()), knowledge().known, TODAY)
+
+    with pytest.raises(trees._LooksCloser):
+        blank.history(knowledge().known.measures["pain"])
+
+
+@pytest.mark.parametrize(("pains", "speaks"), [((3, 3), False), ((3, 1), True), ((3,), False), ((3, 2, 1), True)])
+def test_a_comparison_that_a_tree_has_grown_for_one_chart_holds_for_the_next_one_only_if_it_comes_out_alike(
+    pains: tuple[int, ...], speaks: bool
+) -> None:
+    patient = DISC
+    for days_ago, pain in enumerate(pains):
+        patient = patient.measured("pain", pain, days_ago=days_ago)
+
+    for told in (patient, DISC.measured("pain", 3), patient):
+        assert told.advice() == _asking_all(told.advice)
+    assert speaks is any(alert.rule == "RF22" for alert in patient.advice().alerts)
