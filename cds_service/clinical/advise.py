@@ -30,11 +30,11 @@ from cds_service.clinical.protocol import (
     permit_all,
     plan_of,
 )
-from cds_service.clinical.safety import Safety, data_quality_of, judge, modifiers_of
+from cds_service.clinical.safety import Safety, data_quality_of, facts_of, judge, modifiers_of
 from cds_service.clinical.surgery.episodes import find_operations
 from cds_service.clinical.timeline import place
 from cds_service.knowledge.model import Effect, Exercise, Grade, Knowledge
-from cds_service.patient.facts import Chart
+from cds_service.patient.facts import Asked, Chart
 from cds_service.patient.finding import Evidence
 from cds_service.patient.record import Order, PatientRecord, Unreadable
 
@@ -67,8 +67,9 @@ def advise_after(
     if not current:
         return _nothing_to_say(surgical, record, knowledge, on)
     chart = Chart(record, knowledge.known, on, at)
-    safety = judge(chart, current, knowledge)
-    modifiers, lowest_dose = modifiers_of(chart, current, knowledge)
+    asked = [Asked(chart, facts_of(operation)) for operation in current]
+    safety = judge(asked, current, knowledge)
+    modifiers, lowest_dose = modifiers_of(asked, knowledge)
     ladders = _ladders(surgical, safety, knowledge)
     plans = tuple([plan_of(ladder, not safety.no_progression, knowledge) for ladder in _leading(ladders)])
     lists = _lists_of(ladders, safety, lowest_dose, _is_early(plans), knowledge)

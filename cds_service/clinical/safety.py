@@ -100,21 +100,23 @@ def facts_of(operation: Operation) -> OperationFacts:
     )
 
 
-def judge(chart: Chart, operations: Sequence[Operation], knowledge: Knowledge) -> Safety:
+def judge(asked: Sequence[Asked], operations: Sequence[Operation], knowledge: Knowledge) -> Safety:
     """Ask every rule about every operation of *operations* and put the answers together, worst first.
+
+    *asked* is the chart as seen from each of them.
 
     Source: dossier sections 0 and 4.3: the worst effect counts, REMOVE adds up over rules.
     """
-    quick = _judge_touched(chart, operations[0], knowledge) if len(operations) == 1 else None
-    return quick or judge_all(chart, operations, knowledge)
+    quick = _judge_touched(asked[0], operations[0], knowledge) if len(operations) == 1 else None
+    return quick or judge_all(asked[0].chart, operations, knowledge)
 
 
-def _judge_touched(chart: Chart, operation: Operation, knowledge: Knowledge) -> Safety | None:
+def _judge_touched(asked: Asked, operation: Operation, knowledge: Knowledge) -> Safety | None:
     """As `judge_all`, of one operation: asks only the rules that the chart can change (clinical/settled.py).
 
     None where a rule puts another protocol in place, or nothing is settled: then all are asked.
     """
-    asked = Asked(chart, facts_of(operation))
+    chart = asked.chart
     settled = settle("rules", knowledge.rules_in_order, _ask_blank, asked, knowledge)
     if settled is None:
         return None
@@ -395,16 +397,13 @@ def data_quality_of(safety: Safety, record: PatientRecord, knowledge: Knowledge)
     return tuple(dict.fromkeys(found))
 
 
-def modifiers_of(
-    chart: Chart, operations: Sequence[Operation], knowledge: Knowledge
-) -> tuple[tuple[Modifier, ...], bool]:
+def modifiers_of(about: Sequence[Asked], knowledge: Knowledge) -> tuple[tuple[Modifier, ...], bool]:
     """Give the modifiers that hold for this patient, and whether any of them keeps the dose low."""
     found: dict[str, Modifier] = {}
     lowest_dose = False
-    for operation in operations:
-        asked = Asked(chart, facts_of(operation))
+    for asked in about:
         settled = settle("modifiers", knowledge.modifiers, _hold_blank, asked, knowledge)
-        places = settled.open_to(chart) if settled is not None else range(len(knowledge.modifiers))
+        places = settled.open_to(asked.chart) if settled is not None else range(len(knowledge.modifiers))
         for modifier in map(knowledge.modifiers.__getitem__, places):
             finding = modifier.when.ask(asked)
             if finding.is_met:

@@ -68,7 +68,7 @@ def settle(
 
     *ask* tells of one question whether it speaks, what it answers otherwise (None: nothing), what it had to set aside.
     """
-    scene = _scene(asked, knowledge)
+    scene = asked.scene = asked.scene or _scene(asked, knowledge)
     if scene is None:
         return None
     return knowledge.once((what, *scene), lambda: _settle(questions, ask, _imagine(scene, knowledge), knowledge))

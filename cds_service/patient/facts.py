@@ -6,7 +6,7 @@ one operation. Both hold the patient's data for one call only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -513,6 +513,8 @@ class Asked:
     chart: Chart
     operation: OperationFacts
     _fresh: dict[tuple[str, float | None], Fresh | None] = field(default_factory=dict)
+    scene: tuple[Hashable, ...] | None = None
+    """What clinical/settled.py has made of it, once it has been looked at there."""
 
     @property
     def record(self) -> PatientRecord:
