@@ -151,15 +151,15 @@ class LazyObservations:
         """Order by day, then moment, newest first; undated last; equal ones as recorded."""
         if len(positions) < 2:
             return positions
-        resources = [self._resources[position] for position in positions]
-        texts = [resource.effective_date_time for resource in resources]
+        resources = self._resources
+        texts = [resources[position].effective_date_time for position in positions]
         if _are_newest_first(texts):
             return positions
         keys: Sequence[object]
         try:
             keys = order_keys(texts)
         except ValueError:
-            keys = [_time_key(_when(resource, self._zone)) for resource in resources]
+            keys = [_time_key(_when(resources[position], self._zone)) for position in positions]
         order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
         return [positions[number] for number in order]
 
