@@ -61,8 +61,6 @@ class LazyObservations:
     def _positions(self, codes: Collection[CodeKey]) -> list[int]:
         """Where anything is recorded under one of *codes*, in the order of the record."""
         index = self._build_index()
-        if isinstance(codes, Set):
-            codes = index.keys() & codes
         found = [index[key] for key in codes if key in index]
         return found[0] if len(found) == 1 else sorted(set().union(*found))
 
@@ -72,7 +70,7 @@ class LazyObservations:
         """
         said: list[tuple[shapes.Concept, shapes.Concept, bool]] = []
         kept = []
-        for position in self._positions(codes):
+        for position in self._positions(self.keys() & codes):
             resource = self._resources[position]
             code, value = resource.code, resource.value_codeable_concept
             if value is None or resource.component or resource.value_quantity:

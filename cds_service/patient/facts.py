@@ -199,13 +199,13 @@ class Chart:
     def _read_series(self, measure: Measure, hours: float | None) -> Series:
         oldest = None if hours is None else self.on - timedelta(days=hours // 24 + 1)
         reader = self._reader(measure)
-        series, step = reader.series, 0
+        series, steps, step = reader.series, reader.steps, 0
         while True:
-            values, faulty, future = reader.steps[step]
+            values, faulty, future = steps[step]
             if oldest is not None and values and _is_before(series.values[values - 1].when, oldest):
                 break
             step += 1
-            if step == len(reader.steps) and not self._read_next(measure, reader):
+            if step == len(steps) and not self._read_next(measure, reader):
                 break
         return Series(series.values[:values], series.faulty[:faulty], series.future[:future])
 
