@@ -129,7 +129,7 @@ class _Reader(Struct):
     series: Series
     """What has been read so far."""
     steps: list[tuple[int, int, int]]
-    """How much *series* held after each Observation: usable, faulty, future values."""
+    """How much *series* held after each Observation with a usable value: usable, faulty, future values."""
     sent_in: tuple[str | None, str | None] | None = None
     """The unit, as text and code, of the number read last, and what it took to convert it."""
     plan: Plan = None
@@ -197,42 +197,44 @@ class Chart:
         return found
 
     def _read_series(self, measure: Measure, hours: float | None) -> Series:
-        oldest = None if hours is None else self.on - timedelta(days=hours // 24 + 1)
         reader = self._reader(measure)
-        series, steps, step = reader.series, reader.steps, 0
-        while True:
-            values, faulty, future = steps[step]
-            if oldest is not None and values and _is_before(series.values[values - 1].when, oldest):
-                break
-            step += 1
-            if step == len(steps) and not self._read_next(measure, reader):
-                break
-        return Series(series.values[:values], series.faulty[:faulty], series.future[:future])
+        series = reader.series
+        if hours is None:
+            self._read_on(measure, reader, None)
+            return series
+        oldest = self.on - timedelta(days=hours // 24 + 1)
+        for values, faulty, future in reader.steps:
+            if _is_before(series.values[values - 1].when, oldest):
+                return Series(series.values[:values], series.faulty[:faulty], series.future[:future])
+        self._read_on(measure, reader, oldest)
+        return Series(series.values[:], series.faulty[:], series.future[:])
 
     def _reader(self, measure: Measure) -> _Reader:
         reader = self._readers.get(measure.id)
         if reader is None:
             candidates = self._candidates(measure) if measure.id in self.measures_mentioned() else ()
-            reader = self._readers[measure.id] = _Reader(iter(candidates), Series([], [], []), [(0, 0, 0)])
+            reader = self._readers[measure.id] = _Reader(iter(candidates), Series([], [], []), [])
         return reader
 
-    def _read_next(self, measure: Measure, reader: _Reader) -> bool:
-        """Read one more Observation of *measure*; False where there is none."""
-        one = next(reader.unread, None)
-        if one is None:
-            return False
+    def _read_on(self, measure: Measure, reader: _Reader, oldest: date | None) -> None:
+        """Read more Observations of *measure*, up to and with the first value from before *oldest*, else to the end."""
         series = reader.series
-        if isinstance(one, Observation):
-            self._read_one(one, measure, series)
-        elif one.status not in _NOT_USED:
-            sent_in = (one.unit, one.unit_code)
-            if sent_in != reader.sent_in:
-                reader.sent_in, reader.plan = sent_in, plan_of(one.unit, one.unit_code, measure)
-            amount = read_number(one.value, one.comparator, reader.plan, measure)
-            if amount is not None:
-                self._add(amount, one.when, partial(_glanced, one, measure), measure, series)
-        reader.steps.append((len(series.values), len(series.faulty), len(series.future)))
-        return True
+        values = series.values
+        for one in reader.unread:
+            before = len(values)
+            if isinstance(one, Observation):
+                self._read_one(one, measure, series)
+            elif one.status not in _NOT_USED:
+                sent_in = (one.unit, one.unit_code)
+                if sent_in != reader.sent_in:
+                    reader.sent_in, reader.plan = sent_in, plan_of(one.unit, one.unit_code, measure)
+                amount = read_number(one.value, one.comparator, reader.plan, measure)
+                if amount is not None:
+                    self._add(amount, one.when, partial(_glanced, one, measure), measure, series)
+            if len(values) > before:
+                reader.steps.append((len(values), len(series.faulty), len(series.future)))
+                if oldest is not None and _is_before(values[-1].when, oldest):
+                    return
 
     def _read_one(self, one: Observation, measure: Measure, series: Series) -> None:
         """Add to *series* what *one* Observation says of *measure*."""
@@ -270,8 +272,9 @@ class Chart:
         reader = self._reader(measure)
         values, place = reader.series.values, 0
         while True:
-            while place == len(values):
-                if not self._read_next(measure, reader):
+            if place == len(values):
+                self._read_on(measure, reader, date.max)
+                if place == len(values):
                     return
             yield values[place]
             place += 1
@@ -576,7 +579,8 @@ class Asked:
             return Fresh((), (), measure, hours, False, False)
         after = series.values
         if measure.must_follow_operation:
-            after = [value for value in after if not self.is_before_operation(value.when)]
+            day = self.operation.date
+            after = [value for value in after if day is None or not _is_before(value.when, day)]
         fresh = after if hours is None else self._not_older(after, hours)
         events = series.future[:1]
         events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
