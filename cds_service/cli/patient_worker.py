@@ -6,24 +6,26 @@ bytes on unchanged; gunicorn's own parser still decides what they mean, but for 
 
 A request that asks nobody else (no FHIR server, no store) computes from its first moment to its last, and Python computes
 in one thread at a time: a thread for it costs more than half a millisecond and gains nothing. Those are answered on the
-main loop (`at_once` names their paths), in the order in which they became whole; one that finds out that it must wait says so,
-and is answered again in a thread.
+main loop (`at_once` names their paths); one that finds out that it must wait says so, and is answered again in a thread. Of
+those that are whole, the one that began first is the next: a new connection sends slowly at first, and whoever asks again on
+a fast one would pass it time after time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import heapq
 import io
 import math
 import re
 import socket
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from itertools import count
 from selectors import EVENT_READ
 from typing import Any
 from weakref import WeakSet
@@ -62,6 +64,12 @@ _LINGER_SECONDS = 2.0
 _LINGER_BYTES_MOST = 64 * 1024
 _ANSWERING_SECONDS = 0.004
 """A few answers of the usual size: to look at all connections costs as much as to read one head."""
+_NEWCOMERS_AT_ONCE = 32
+"""How many new connections are taken before the next answers. One look at the connections takes one of them (so workers
+share a crowd); were it one for each round of answers, the last of eight would wait for seven rounds to be let in."""
+_GONE_WAITS_SECONDS = 5.0
+"""A client that closes its side before it is answered has mostly gone (its own limit has passed): under load, to answer it
+in its turn makes all others wait for nobody. It is answered once nobody else waits, or after this time."""
 _LOOK_AROUND_SECONDS = 0.25
 """How often the connections are looked at on which nothing comes."""
 
@@ -137,6 +145,7 @@ class Connection(TConn):
     *received* has what came before the end of the head, or behind the request. Once the head tells the length of the body,
     *head* has the one and *pieces* what came of the other; *missing* bytes of it are still to come. *held* is all of that.
     Where *not_plain* is given (plain_http.py), a plain head is read once for all: *environ* is what it says.
+    *arrives_since* is the moment (monotonic seconds) of the request's first byte.
     """
 
     def __init__(self, *given: Any):
@@ -152,10 +161,11 @@ class Connection(TConn):
         self.held = 0
         self.in_doubt = False
         self.continued = False
+        self.has_closed = False
         self.answered = False
         self.lingering = False
         self.unheard = False
-        self.began = time.monotonic()
+        self.began = self.arrives_since = time.monotonic()
 
     def init(self) -> None:
         """Give the parser what was collected; from here on a read that stalls ends the connection."""
@@ -232,8 +242,9 @@ class Connection(TConn):
     def begin_anew(self) -> None:
         """Get ready for the next request."""
         self.began, self.answered = time.monotonic(), True
+        self.arrives_since = self.began
         self.head, self.body, self.environ = b"", None, None
-        self.continued = self.in_doubt = False
+        self.continued = self.in_doubt = self.has_closed = False
 
 
 class PatientWorker(ThreadWorker):
@@ -249,8 +260,10 @@ class PatientWorker(ThreadWorker):
         super().__init__(*given, **named)
         self.collecting: dict[Connection, None] = {}
         self.collected_bytes = 0
-        self._to_answer: deque[Connection] = deque()
+        self._to_answer: list[tuple[float, int, Connection]] = []
+        self._handed_over = count()
         self._not_plain = not_plain_fields(self.cfg)
+        self._newcomer = False
         self._look_around_at = 0.0
         self._stopped_at: float | None = None
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
@@ -272,6 +285,7 @@ class PatientWorker(ThreadWorker):
             if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
+        self._newcomer = True
         self.nr_conns += 1
         conn = Connection(self.cfg, client, address, listener.getsockname())
         if self.at_once is not None:
@@ -283,12 +297,20 @@ class PatientWorker(ThreadWorker):
 
         While the worker stops, look often at the connections that keep it.
         """
-        if self._to_answer:
+        timeout = timeout if self.alive else min(timeout, _LOOK_AROUND_SECONDS)
+        for _ in range(_NEWCOMERS_AT_ONCE):
+            self._newcomer = False
+            super().wait_for_and_dispatch_events(0 if self._to_answer else timeout)
+            if not self._newcomer or self.nr_conns >= self.worker_connections:
+                break
             timeout = 0
-        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, _LOOK_AROUND_SECONDS))
         until = time.monotonic() + _ANSWERING_SECONDS
         while self._to_answer:
-            self._answer_here(self._to_answer.popleft())
+            since, number, conn = heapq.heappop(self._to_answer)
+            if conn.has_closed and since == conn.arrives_since:
+                heapq.heappush(self._to_answer, (since + _GONE_WAITS_SECONDS, number, conn))
+                continue
+            self._answer_here(conn)
             if time.monotonic() > until:
                 break
 
@@ -363,7 +385,7 @@ class PatientWorker(ThreadWorker):
         if conn.whole:
             # It sends on before it is answered: that is left where it is for now.
             self.poller.unregister(client)
-            conn.unheard = True
+            conn.unheard, conn.has_closed = True, _has_closed(client)
             return
         while conn in self.collecting:
             try:
@@ -375,8 +397,10 @@ class PatientWorker(ThreadWorker):
             if not block or self.collected_bytes + len(block) > COLLECTED_BYTES_MOST:
                 self._drop(conn)
                 return
-            if conn.idle:
-                conn.began = time.monotonic()
+            if not conn.held:
+                conn.arrives_since = time.monotonic()
+                if conn.answered:
+                    conn.began = conn.arrives_since
             self._hold(conn, conn.held + len(block))
             if conn.lingering:
                 if conn.held > _LINGER_BYTES_MOST:
@@ -391,7 +415,7 @@ class PatientWorker(ThreadWorker):
         if not conn.take(block, self.body_bytes_most):
             self._say_continue(conn)
         elif self._is_for_the_loop(conn):
-            self._to_answer.append(conn)
+            heapq.heappush(self._to_answer, (conn.arrives_since, next(self._handed_over), conn))
         else:
             self._to_a_thread(conn)
 
@@ -536,6 +560,14 @@ def _receive(conn: Connection, client: socket.socket) -> bytes:
         return client.recv(BLOCK_BYTES)
     head_bytes = client.recv(_PEEK_BYTES, socket.MSG_PEEK).find(b"\r\n\r\n") + 4
     return client.recv(head_bytes if head_bytes > 3 else BLOCK_BYTES)
+
+
+def _has_closed(client: socket.socket) -> bool:
+    """Tell whether what can be read on *client* is its end."""
+    try:
+        return not client.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return True
 
 
 def _is_short(conn: Connection) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import time
 from itertools import pairwise
+from selectors import DefaultSelector
 
 import pytest
 from gunicorn.config import Config
 from hypothesis import given
 from hypothesis.strategies import data, integers, sampled_from, sets
 
-from cds_service.cli.patient_worker import HEADERS_BYTES_MOST, Arrival, Connection, look_at
+from cds_service.cli.patient_worker import HEADERS_BYTES_MOST, Arrival, Connection, PatientWorker, look_at
 from cds_service.cli.plain_http import not_plain_fields
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\n"
@@ -133,3 +136,76 @@ def test_a_head_that_is_not_plain_is_looked_at_as_ever(head: bytes) -> None:
 
     told = [(conn.head, conn.missing, conn.in_doubt, bytes(conn.received), conn.environ) for conn in conns]
     assert told[0] == told[1] and told[1][-1] is None
+
+
+def a_request(body: bytes) -> bytes:
+    return PLAIN + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+class Counter:
+    """A worker at its counter: its clients are sockets of this test, and it notes whom it answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(PatientWorker, "at_once", re.compile(r"/cds-services/.+"))
+        self.answered: list[bytes] = []
+        self.worker = PatientWorker(0, 0, [socket.create_server(("127.0.0.1", 0))], None, 30, Config(), None)
+        self.worker.poller = DefaultSelector()
+        self.worker.wsgi = self._answer
+        self.worker.set_accept_enabled(True)
+
+    def _answer(self, environ, start_response) -> list[bytes]:
+        self.answered.append(environ["wsgi.input"].read())
+        time.sleep(0.006)  # longer than it may answer before it looks around
+        start_response("200 OK", [])
+        return [b"."]
+
+    def a_client(self) -> socket.socket:
+        return socket.create_connection(self.worker.sockets[0].getsockname(), timeout=5)
+
+    def look(self, times: int = 1) -> list[bytes]:
+        for _ in range(times):
+            self.worker.wait_for_and_dispatch_events(0.05)
+        return self.answered
+
+    def close(self, *clients: socket.socket) -> None:
+        for one in (*clients, *self.worker.sockets, self.worker.poller, *self.worker.collecting):
+            one.close()
+        self.worker.tmp.close()
+
+
+def test_of_requests_that_are_whole_the_one_that_began_first_is_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    slow, fast = counter.a_client(), counter.a_client()
+    request = a_request(b"slow")
+    slow.sendall(request[:-2])
+    counter.look(2)
+    fast.sendall(a_request(b"fast"))
+    slow.sendall(request[-2:])
+
+    assert counter.look(2) == [b"slow", b"fast"]
+    counter.close(slow, fast)
+
+
+def test_a_crowd_of_new_clients_is_let_in_before_the_next_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    crowd = [counter.a_client() for _ in range(8)]
+    for number, client in enumerate(crowd):
+        client.sendall(a_request(b"%d" % number))
+
+    assert len(counter.look()) == 1
+    assert len(counter.worker.collecting) == 8
+    assert sorted(counter.look(7)) == [b"%d" % number for number in range(8)]
+    counter.close(*crowd)
+
+
+def test_who_has_closed_is_answered_after_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    clients = [counter.a_client() for _ in range(3)]
+    for name, client in zip((b"first", b"closed", b"waits"), clients, strict=True):
+        client.sendall(a_request(name))
+    clients[1].shutdown(socket.SHUT_WR)
+    counter.look(4)
+
+    assert counter.answered.index(b"closed") == 2
+    assert clients[1].recv(1000).startswith(b"HTTP/1.1 200 OK")
+    counter.close(*clients)
