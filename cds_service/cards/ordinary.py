@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -169,7 +169,7 @@ def _form(advice: Advice, knowledge: Knowledge, call: CallFacts, plan: Plan, som
     if offered is None or offered[0].notes or summary is None:
         return None
     offers, own = offered
-    bare = replace(advice, data_quality=(), unknown=())
+    bare = advice.but(data_quality=(), unknown=())
     detail = write_detail(
         bare, knowledge, (plan,), Offers(), (), (), stand_in("unchecked") if something_unchecked else ""
     )

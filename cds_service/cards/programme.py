@@ -260,7 +260,7 @@ def _page_question(
 
 def _page(advice: Advice, knowledge: Knowledge, plans: tuple[Plan, ...], something_unchecked: bool) -> _Page:
     gap = stand_in("unchecked") if something_unchecked else ""
-    text = write_detail(replace(advice, data_quality=()), knowledge, plans, Offers(), (), (), gap)
+    text = write_detail(advice.but(data_quality=()), knowledge, plans, Offers(), (), (), gap)
     before, _, after = text.partition(gap) if gap else (text, "", "")
     return _Page(lists_told(advice), before, after)
 

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from msgspec import Struct, structs
+
 from cds_service.clinical.operation import DataQuality, Operation
 from cds_service.knowledge.model import Effect, Phase, ProgressionTest, Protocol, Restriction, Severity
 from cds_service.patient.finding import Evidence
@@ -38,8 +40,7 @@ class Withheld:
     """True where it opens by itself once *from_week* has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """A safety rule that fired: what it saw (because, evidence), what it does (effect, removes), what to do (do)."""
 
     rule: str
@@ -68,8 +69,7 @@ class Unknown:
     """False where the gap could not change what we say (told in explain, not on the card)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """One operation's protocol at the date asked about."""
 
     operation: Operation
@@ -108,8 +108,7 @@ class Trace:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """The whole answer for one patient on one day.
 
     *relevant* is False where there is nothing to say (no spine operation, only planned or cancelled ones): no card.
@@ -145,6 +144,10 @@ class Advice:
     """Kinds of data that could not be had, or not to their end: (kind, reason)."""
     may_hide_an_operation: bool = False
     """True where no operation was found, and procedures could not be read or not be had to their end."""
+
+    def but(self, **changes: object) -> Advice:
+        """Give the same advice with *changes*."""
+        return structs.replace(self, **changes)
 
     def opening_day(self, held: Withheld) -> date | None:
         """Give the day on which *held* opens by itself; None where it does not, or no week or no date is known.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from typing import NamedTuple, overload
@@ -140,8 +139,7 @@ class Operation(Struct, frozen=True, gc=False):
     """Types whose limits hold as well as those of *surgery_type*: every exercise must be allowed by each of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataQuality:
+class DataQuality(Struct, frozen=True):
     rule: str
     severity: Severity
     because: str
@@ -157,8 +155,7 @@ class SetAside(NamedTuple):
     reading: Reading | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Surgical:
+class Surgical(Struct, frozen=True):
     """What was operated on, oldest first; what is only planned; what was set aside; what the record left in doubt."""
 
     operations: tuple[Operation, ...] = ()

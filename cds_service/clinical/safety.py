@@ -58,8 +58,7 @@ class Shift:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Safety:
+class Safety(Struct, frozen=True):
     """What all rules say. *notes* are met rules that are no alert of their own (RF43)."""
 
     operations: tuple[Operation, ...]

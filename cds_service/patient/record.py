@@ -187,8 +187,7 @@ class Order:
     resource: dict | None = field(default=None, compare=False, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(Struct, frozen=True):
     reference: str
     birth_date: When | None = None
     sex: str | None = None
