@@ -22,6 +22,7 @@ import re
 import socket
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -69,7 +70,8 @@ _NEWCOMERS_AT_ONCE = 32
 share a crowd); were it one for each round of answers, the last of eight would wait for seven rounds to be let in."""
 _GONE_WAITS_SECONDS = 5.0
 """A client that closes its side before it is answered has mostly gone (its own limit has passed): under load, to answer it
-in its turn makes all others wait for nobody. It is answered once nobody else waits, or after this time."""
+in its turn makes all others wait for nobody. It is answered once nobody else has asked for a moment, or after this time."""
+_QUIET_SECONDS = 0.05
 _LOOK_AROUND_SECONDS = 0.25
 """How often the connections are looked at on which nothing comes."""
 
@@ -262,6 +264,8 @@ class PatientWorker(ThreadWorker):
         self.collected_bytes = 0
         self._to_answer: list[tuple[float, int, Connection]] = []
         self._handed_over = count()
+        self._gone: deque[Connection] = deque()
+        self._answered_at = 0.0
         self._not_plain = not_plain_fields(self.cfg)
         self._newcomer = False
         self._look_around_at = 0.0
@@ -298,6 +302,8 @@ class PatientWorker(ThreadWorker):
         While the worker stops, look often at the connections that keep it.
         """
         timeout = timeout if self.alive else min(timeout, _LOOK_AROUND_SECONDS)
+        if self._gone:
+            timeout = min(timeout, max(self._answered_at + _QUIET_SECONDS - time.monotonic(), 0))
         for _ in range(_NEWCOMERS_AT_ONCE):
             self._newcomer = False
             super().wait_for_and_dispatch_events(0 if self._to_answer else timeout)
@@ -306,13 +312,23 @@ class PatientWorker(ThreadWorker):
             timeout = 0
         until = time.monotonic() + _ANSWERING_SECONDS
         while self._to_answer:
-            since, number, conn = heapq.heappop(self._to_answer)
-            if conn.has_closed and since == conn.arrives_since:
-                heapq.heappush(self._to_answer, (since + _GONE_WAITS_SECONDS, number, conn))
+            conn = heapq.heappop(self._to_answer)[-1]
+            if conn.has_closed:
+                self._gone.append(conn)
                 continue
             self._answer_here(conn)
-            if time.monotonic() > until:
+            self._answered_at = time.monotonic()
+            if self._answered_at > until:
                 break
+        self._answer_gone(time.monotonic())
+
+    def _answer_gone(self, now: float) -> None:
+        """Answer one of those who have closed, where it is their time."""
+        if not self._gone:
+            return
+        is_quiet = not self._to_answer and now >= self._answered_at + _QUIET_SECONDS
+        if is_quiet or now > self._gone[0].arrives_since + _GONE_WAITS_SECONDS:
+            self._answer_here(self._gone.popleft())
 
     def murder_pending(self) -> None:
         """Close connections whose request does not arrive, and on a stop those that have not begun one."""
