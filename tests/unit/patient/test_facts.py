@@ -64,6 +64,19 @@ def test_a_value_of_the_day_of_the_operation_counts_as_after_it() -> None:
     assert _fresh(DISC, "crp").why_none == "no CRP recorded"
 
 
+def test_who_asks_for_a_day_gets_no_more_where_others_have_asked_for_a_month() -> None:
+    patient = DISC
+    for days_ago in range(10):
+        patient = patient.measured("pain", 5, days_ago=days_ago)
+    pain, chart = MEASURES["pain"], patient.asked().chart
+
+    asked_alone = patient.asked().chart.series(pain, 24)
+
+    assert len(chart.series(pain, 5 * 24).values) > len(asked_alone.values)
+    assert [value.when for value in chart.series(pain, 24).values] == [value.when for value in asked_alone.values]
+    assert len(chart.series(pain).values) == 10
+
+
 def test_bone_density_may_be_older_than_the_operation() -> None:
     assert _fresh(DISC.measured("t_score", -3, days_ago=400), "t_score").values
 
