@@ -53,7 +53,7 @@ _GC_THRESHOLD = (50_000, 20, 50)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Source: mallopt(3)."""
 _KEPT_BLOCK_BYTES = 32 * 2**20
-_KEPT_MEMORY_BYTES = 64 * 2**20
+_KEPT_MEMORY_BYTES = 24 * 2**20
 """glibc gives blocks as large as a body back to the kernel at once, and gets them again page by page with the next call:
 that cost more than reading the body (0.8 ms for 1.3 MB)."""
 

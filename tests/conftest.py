@@ -10,9 +10,15 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+settings.register_profile(
+    "suite", deadline=None
+)  # how long one example takes says more about the machine than about us
+settings.load_profile("suite")
 
 _skipped: list[str] = []
 _tell_of_errors = socketserver.BaseServer.handle_error
