@@ -60,7 +60,9 @@ _LARGE_AT_ONCE = 2
 """Python computes in one thread at a time: four large bodies side by side are answered no sooner than two and two, and
 need twice the memory, which the process keeps in pieces. Two, since one of them may wait for a FHIR server."""
 _RELEASE_SECONDS = 0.5
-"""How long after a large body its memory is given back: the next one may come at once."""
+"""How long after a large body its memory is given back: the next one may come at once. And how long nothing but small bodies
+must have come until the memory of those in between is."""
+_SMALL_BYTES = 256 * 1024
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES_MOST = 64 * 1024
 _ANSWERING_SECONDS = 0.004
@@ -272,6 +274,7 @@ class PatientWorker(ThreadWorker):
         self._stopped_at: float | None = None
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
         self._release_at: float | None = None
+        self._release_in_quiet_at: float | None = None
 
     def run(self) -> None:
         """Serve until the worker is told to stop."""
@@ -338,8 +341,8 @@ class PatientWorker(ThreadWorker):
         self._look_around_at = now + _LOOK_AROUND_SECONDS
         if not self.alive and self._stopped_at is None:
             self._stopped_at = now
-        if self._release_at is not None and now > self._release_at:
-            self._release_at = None
+        if any(moment is not None and now > moment for moment in (self._release_at, self._release_in_quiet_at)):
+            self._release_at = self._release_in_quiet_at = None
             self.tpool.submit(release_memory)
         for conn in [one for one in self.collecting if now > one.late_after or self._ends_with_us(one, now)]:
             self._drop(conn)
@@ -467,6 +470,8 @@ class PatientWorker(ThreadWorker):
             return
         except Exception as error:
             answer, keep = _refusal(error), False
+        if conn.body is not None and len(conn.body) > _SMALL_BYTES:
+            self._release_in_quiet_at = time.monotonic() + _RELEASE_SECONDS
         conn.begin_anew()
         self._hold(conn, len(conn.received))
         if conn.unheard:

@@ -7,6 +7,7 @@ import socket
 import time
 from itertools import pairwise
 from selectors import DefaultSelector
+from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
@@ -209,3 +210,28 @@ def test_who_has_closed_is_answered_after_those_who_wait(monkeypatch: pytest.Mon
     assert counter.answered == [b"first", b"waits", b"closed"]
     assert clients[1].recv(1000).startswith(b"HTTP/1.1 200 OK")
     counter.close(*clients)
+
+
+def test_the_memory_of_no_small_body_is_given_back_once_it_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    released: list[float] = []
+    counter.worker.tpool = SimpleNamespace(submit=lambda call: released.append(time.monotonic()))
+    small, larger = counter.a_client(), counter.a_client()
+    small.sendall(a_request(b"x" * 10_000))
+    counter.look(2)
+    time.sleep(0.6)
+    counter.worker.murder_pending()
+    assert released == []
+
+    larger.sendall(a_request(b"x" * 300_000))
+    while len(counter.look()) < 2:
+        pass
+    counter.worker.murder_pending()
+    assert released == []
+    time.sleep(0.6)
+    counter.worker.murder_pending()
+    time.sleep(0.6)
+    counter.worker.murder_pending()
+
+    assert len(released) == 1
+    counter.close(small, larger)
