@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from cds_service.cards.card import EXTENSION_KEY, Card
+from cds_service.cards.card import Card
 from cds_service.cards.markdown import plain
-from cds_service.cards.phrases import card_source, draft_line, evidence_as_json, facts, override_reasons, summary
+from cds_service.cards.phrases import (
+    card_source,
+    draft_line,
+    evidence_as_json,
+    extension,
+    facts,
+    override_reasons,
+    summary,
+)
 from cds_service.clinical.advice import Advice, DataQuality
 from cds_service.knowledge.model import Knowledge, Severity
 from cds_service.orders.call import CallFacts
@@ -40,14 +48,7 @@ def gap_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases: tupl
         indicator="warning" if any(one.severity is Severity.WARNING for one in found) else "info",
         source=card_source(knowledge, advice, (), KIND, call.service_base_url),
         override_reasons=override_reasons(KIND),
-        extension={
-            EXTENSION_KEY: {
-                "kind": KIND,
-                "rules": rules,
-                "knowledgeVersion": advice.knowledge_version,
-                **({"evidence": evidence_as_json(evidence)} if evidence else {}),
-            }
-        },
+        extension=extension(KIND, rules, advice.knowledge_version, evidence_as_json(evidence)),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cds_service.cards.card import EXTENSION_KEY, Card
 from cds_service.cards.markdown import fixed, plain
-from cds_service.cards.phrases import card_source, draft_line, evidence_as_json, override_reasons, summary
+from cds_service.cards.phrases import card_source, draft_line, evidence_as_json, extension, override_reasons, summary
 from cds_service.cards.programme import is_long_past, limits, programme_card
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.follow_up import FollowUp
@@ -68,14 +68,7 @@ def _without_programme(
         override_reasons=override_reasons(KIND),
         suggestions=suggestions,
         selection_behavior="at-most-one" if suggestions else None,
-        extension={
-            EXTENSION_KEY: {
-                "kind": KIND,
-                "rules": rules,
-                "knowledgeVersion": advice.knowledge_version,
-                **({"evidence": evidence_as_json(evidence)} if evidence else {}),
-            }
-        },
+        extension=extension(KIND, rules, advice.knowledge_version, evidence_as_json(evidence)),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.cards.card import EXTENSION_KEY, Card, CardSource, Coding
+from cds_service.cards.card import Card, CardSource, Coding
 from cds_service.cards.markdown import plain
-from cds_service.cards.phrases import override_reasons, summary
+from cds_service.cards.phrases import extension, override_reasons, summary
 from cds_service.knowledge.canonical import CARD_TOPICS, topic_system
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts
@@ -38,7 +38,5 @@ def missing_card(missing: Iterable[tuple[str, str, str]], knowledge: Knowledge, 
             Coding(topic_system(call.service_base_url), KIND, CARD_TOPICS[KIND]),
         ),
         override_reasons=override_reasons(KIND),
-        extension={
-            EXTENSION_KEY: {"kind": KIND, "rules": [RULE], "knowledgeVersion": knowledge.version, "missing": keys}
-        },
+        extension=extension(KIND, [RULE], knowledge.version, missing=keys),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cds_service.cards.card import EXTENSION_KEY, Card
+from cds_service.cards.card import Card
 from cds_service.cards.going_home import known_of
 from cds_service.cards.markdown import fixed
-from cds_service.cards.phrases import card_source, draft_line, evidence_as_json, override_reasons, summary
+from cds_service.cards.phrases import card_source, draft_line, evidence_as_json, extension, override_reasons, summary
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.follow_up import FollowUp
 from cds_service.knowledge.model import Knowledge
@@ -50,12 +50,5 @@ def missing_follow_up_card(
         override_reasons=override_reasons(KIND),
         suggestions=offers.suggestions,
         selection_behavior="at-most-one" if offers.suggestions else None,
-        extension={
-            EXTENSION_KEY: {
-                "kind": KIND,
-                "rules": [RULE],
-                "knowledgeVersion": advice.knowledge_version,
-                **({"evidence": evidence_as_json(operation.evidence)} if operation.evidence else {}),
-            }
-        },
+        extension=extension(KIND, [RULE], advice.knowledge_version, evidence_as_json(operation.evidence)),
     )

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from cds_service.cards.card import EXTENSION_KEY, Card
+from cds_service.cards.card import Card
 from cds_service.cards.markdown import fixed, plain, table
-from cds_service.cards.phrases import card_source, cited, draft_line, evidence_as_json, fact, override_reasons, summary
+from cds_service.cards.phrases import (
+    card_source,
+    cited,
+    draft_line,
+    evidence_as_json,
+    extension,
+    fact,
+    override_reasons,
+    summary,
+)
 from cds_service.clinical.advice import Advice, Plan
 from cds_service.clinical.drafts import Clash, Judged, Reason
 from cds_service.knowledge.model import Knowledge
@@ -56,15 +65,13 @@ def order_check_card(
         override_reasons=override_reasons(kind),
         suggestions=offers.suggestions,
         selection_behavior="at-most-one" if offers.suggestions else None,
-        extension={
-            EXTENSION_KEY: {
-                "kind": kind,
-                "rules": rules,
-                "knowledgeVersion": advice.knowledge_version,
-                "drafts": [judged_as_json(one) for one in clashing],
-                **({"evidence": evidence_as_json(evidence)} if evidence else {}),
-            }
-        },
+        extension=extension(
+            kind,
+            rules,
+            advice.knowledge_version,
+            evidence_as_json(evidence),
+            drafts=[judged_as_json(one) for one in clashing],
+        ),
     )
 
 

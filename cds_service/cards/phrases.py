@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
-from cds_service.cards.card import SUMMARY_LIMIT, CardSource, Coding
+from cds_service.cards.card import EXTENSION_KEY, SUMMARY_LIMIT, CardSource, Coding
 from cds_service.cards.markdown import fixed, plain, readable
 from cds_service.clinical.advice import Advice, Alert, Unknown
 from cds_service.knowledge.canonical import CARD_TOPICS, topic_system
@@ -208,6 +209,15 @@ def evidence_as_json(evidence: Iterable[Evidence]) -> Sequence[dict[str, str]]:
         if item not in told:
             told.append(item)
     return told
+
+
+def extension(
+    kind: str, rules: Sequence[str], knowledge_version: str, evidence: Sequence[Any] = (), **more: Any
+) -> dict[str, Any]:
+    """Give the extension that every card carries: its kind, the rules it rests on, *more* of its own, and the *evidence*,
+    as JSON already."""
+    told = {"kind": kind, "rules": rules, "knowledgeVersion": knowledge_version, **more}
+    return {EXTENSION_KEY: {**told, "evidence": evidence} if evidence else told}
 
 
 def draft_line(advice: Advice) -> str:

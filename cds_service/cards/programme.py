@@ -10,7 +10,7 @@ from operator import attrgetter, is_
 from typing import Any
 from urllib.parse import urlencode
 
-from cds_service.cards.card import EXTENSION_KEY, Card
+from cds_service.cards.card import Card
 from cds_service.cards.markdown import fixed, plain, table
 from cds_service.cards.phrases import (
     alert_text,
@@ -18,6 +18,7 @@ from cds_service.cards.phrases import (
     could_not_check,
     draft_line,
     evidence_as_json,
+    extension,
     fact,
     override_reasons,
     summary,
@@ -118,14 +119,7 @@ def put_together(
         suggestions=shown.suggestions,
         selection_behavior="at-most-one" if shown.suggestions else None,
         links=(*call.links, *_sheet_link(advice, knowledge, call)),
-        extension={
-            EXTENSION_KEY: {
-                "kind": kind,
-                "rules": shown.rules,
-                "knowledgeVersion": advice.knowledge_version,
-                **({"evidence": shown.evidence} if shown.evidence else {}),
-            }
-        },
+        extension=extension(kind, shown.rules, advice.knowledge_version, shown.evidence),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cds_service.cards.card import EXTENSION_KEY, SUMMARY_LIMIT, Card
+from cds_service.cards.card import SUMMARY_LIMIT, Card
 from cds_service.cards.markdown import plain
 from cds_service.cards.phrases import (
     alert_text,
@@ -11,6 +11,7 @@ from cds_service.cards.phrases import (
     could_not_check,
     draft_line,
     evidence_as_json,
+    extension,
     fact,
     override_reasons,
     summary,
@@ -70,17 +71,13 @@ def red_flag_card(advice: Advice, knowledge: Knowledge, call: CallFacts, phases:
         override_reasons=override_reasons(KIND),
         suggestions=offers.suggestions,
         selection_behavior="at-most-one" if offers.suggestions else None,
-        extension={
-            EXTENSION_KEY: {
-                "kind": KIND,
-                "rules": [one.rule for one in alerts],
-                "knowledgeVersion": advice.knowledge_version,
-                "alerts": [
-                    {"rule": one.rule, "severity": one.severity.value, "effect": one.effect.value} for one in alerts
-                ],
-                **({"evidence": evidence_as_json(evidence)} if evidence else {}),
-            }
-        },
+        extension=extension(
+            KIND,
+            [one.rule for one in alerts],
+            advice.knowledge_version,
+            evidence_as_json(evidence),
+            alerts=[{"rule": one.rule, "severity": one.severity.value, "effect": one.effect.value} for one in alerts],
+        ),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from cds_service.cards.card import EXTENSION_KEY, Card, CardSource, Coding
+from cds_service.cards.card import Card, CardSource, Coding
 from cds_service.cards.markdown import plain
 from cds_service.cards.missing import KIND, RULE
-from cds_service.cards.phrases import override_reasons, summary
+from cds_service.cards.phrases import extension, override_reasons, summary
 from cds_service.clinical.advice import Advice
 from cds_service.knowledge.canonical import CARD_TOPICS, topic_system
 from cds_service.knowledge.model import Knowledge
@@ -69,5 +69,5 @@ def hidden_operation_card(advice: Advice, knowledge: Knowledge, call: CallFacts)
             Coding(topic_system(call.service_base_url), KIND, CARD_TOPICS[KIND]),
         ),
         override_reasons=override_reasons(KIND),
-        extension={EXTENSION_KEY: {"kind": KIND, "rules": [RULE], "knowledgeVersion": knowledge.version}},
+        extension=extension(KIND, [RULE], knowledge.version),
     )
