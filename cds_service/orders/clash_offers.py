@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cds_service.clinical.advice import Advice
@@ -104,10 +104,15 @@ def _moved(judged: Judged, card: str) -> Suggestion | None:
 
 
 def _given_up(judged: Judged, card: str) -> Suggestion | None:
+    return _taken_back(judged, card, _BOOKED, "cancelled", "cancel {}")
+
+
+def _taken_back(judged: Judged, card: str, statuses: Collection[str], status: str, words: str) -> Suggestion | None:
+    """Offer *status* where the draft stands in one of *statuses* and can be changed; else to remove the draft."""
     order = judged.order
     what = judged.wanted.said or order.kind
-    if order.status in _BOOKED and order.resource is not None:
-        return change_draft(card, order.resource, {"status": "cancelled"}, f"cancel {what}")
+    if order.status in statuses and order.resource is not None:
+        return change_draft(card, order.resource, {"status": status}, words.format(what))
     return remove_draft(card, order.reference, what)
 
 
@@ -116,11 +121,7 @@ def _actions(found: Sequence[Suggestion | None]) -> list[Action]:
 
 
 def _remove(judged: Judged, card: str) -> Suggestion | None:
-    order = judged.order
-    what = judged.wanted.said or order.kind
-    if order.status in _HOLDABLE and order.resource is not None:
-        return change_draft(card, order.resource, {"status": "on-hold"}, f"put {what} on hold")
-    return remove_draft(card, order.reference, what)
+    return _taken_back(judged, card, _HOLDABLE, "on-hold", "put {} on hold")
 
 
 def _change(judged: Judged, knowledge: Knowledge, card: str) -> Suggestion | None:
