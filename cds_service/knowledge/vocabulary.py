@@ -222,13 +222,9 @@ class Words:
             return False
         return not self.short_form_pairs.isdisjoint(zip(tokens, tokens[1:], strict=False))
 
-    def keys_of(self, word: str) -> tuple[str, ...]:
-        """Give the entries of the phrase tree that *word* (folded) may stand for, surest first; () for a stranger."""
-        keys = self.known.get(word)
-        return self.keys_of_stranger(word) if keys is None else keys
-
     def keys_of_token(self, token: str) -> tuple[str, ...]:
-        """Do as `keys_of` does for a word, a number or a mark; only a word may be a stranger that stands for something."""
+        """Give the entries of the phrase tree that *token* (a folded word, a number, a mark) may stand for, surest first;
+        () for a stranger. Only a word may be a stranger that stands for something."""
         keys = self.known.get(token)
         if keys is None:
             return self.keys_of_stranger(token) if token.isalpha() else ()

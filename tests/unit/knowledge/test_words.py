@@ -47,7 +47,7 @@ def words() -> Words:
     ],
 )
 def test_a_word_is_recognised(word: str, keys: tuple[str, ...], words: Words) -> None:
-    assert tuple(sorted(words.keys_of(word))) == tuple(sorted(keys))
+    assert tuple(sorted(words.keys_of_token(word))) == tuple(sorted(keys))
 
 
 @pytest.mark.parametrize(
