@@ -298,17 +298,16 @@ def resident_megabytes(process: str) -> float:
     raise AssertionError("the kernel does not tell")
 
 
+def ended_serve(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a `spine-cds serve` that ends by itself."""
+    command = [sys.executable, "-m", "cds_service.cli.main", "serve"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+
 def test_serve_refuses_broken_settings_and_names_them_all(tmp_path: Path) -> None:
     environment = os.environ | {"SPINE_CDS_PORT": "x", "SPINE_CDS_HOST": "0.0.0.0", "SPINE_CDS_NONSENSE": "1"}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "cds_service.cli.main", "serve"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = ended_serve(environment)
 
     assert done.returncode == 5
     assert "SPINE_CDS_PORT" in done.stderr and "SPINE_CDS_NONSENSE" in done.stderr and "Traceback" not in done.stderr
@@ -317,14 +316,7 @@ def test_serve_refuses_broken_settings_and_names_them_all(tmp_path: Path) -> Non
 def test_serve_refuses_broken_knowledge_and_names_the_file(tmp_path: Path) -> None:
     environment = os.environ | {"SPINE_CDS_CARDS": str(tmp_path), "SPINE_CDS_PORT": str(free_port())}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "cds_service.cli.main", "serve"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = ended_serve(environment)
 
     assert done.returncode == 4 and ".yaml" in done.stderr and "Traceback" not in done.stderr
 
