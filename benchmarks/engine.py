@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bodies import ON, SIZES, call_body
-from cds_service.app import settle_memory
 from cds_service.cards import cards_to_send
+from cds_service.cli.memory import settle_memory
 from cds_service.clinical.advise import advise_after
 from cds_service.clinical.surgery.episodes import find_operations
 from cds_service.hooks import PATIENT_VIEW

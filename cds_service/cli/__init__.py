@@ -4,7 +4,7 @@ prometheus_client decides while it is imported whether several processes share t
 variable that names a folder; so for `serve` that folder is made here, and removed when the process that made it ends.
 
 Nearly all that is made while the service starts lives as long as the service: looking through it for garbage, again and
-again while it grows, takes a fifth of the start. So the collector rests until `app.settle_memory` lets it run.
+again while it grows, takes a fifth of the start. So the collector rests until `memory.settle_memory` lets it run.
 
 structlog loads rich wherever it is installed, to colour logs for developers: 6 MB in every worker. The service writes JSON.
 """

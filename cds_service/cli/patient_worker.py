@@ -40,7 +40,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from cds_service.app import release_memory
+from cds_service.cli.memory import release_memory
 from cds_service.cli.plain_http import Reply, connection_environ, not_plain_fields, read_plain
 from cds_service.cli.stack_room import with_room
 from cds_service.web.problems import refuse_unparsed

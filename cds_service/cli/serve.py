@@ -15,8 +15,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
 from cds_service import metrics
-from cds_service.app import create_app, settle_memory, tenants_of
+from cds_service.app import create_app, tenants_of
 from cds_service.cli.exits import tells_errors
+from cds_service.cli.memory import settle_memory
 from cds_service.cli.patient_worker import PatientWorker
 from cds_service.cli.sample_orders import orders_checked_beside
 from cds_service.hooks import PATIENT_VIEW
