@@ -14,7 +14,8 @@ from gunicorn.config import Config
 from hypothesis import given
 from hypothesis.strategies import data, integers, sampled_from, sets
 
-from cds_service.cli.patient_worker import HEADERS_BYTES_MOST, Arrival, Connection, PatientWorker, look_at
+from cds_service.cli.arriving import HEADERS_BYTES_MOST, Arrival, Connection, look_at
+from cds_service.cli.patient_worker import PatientWorker
 from cds_service.cli.plain_http import not_plain_fields
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\n"
