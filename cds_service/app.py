@@ -19,6 +19,7 @@ from cds_service.cards.phrases import override_reasons
 from cds_service.handout.page import render_sheet
 from cds_service.handout.sheet import make_sheet
 from cds_service.hooks import ALL_HOOKS
+from cds_service.intake.dates import plain_zone
 from cds_service.intake.fhir_server import FhirClient
 from cds_service.knowledge.canonical import CARD_TOPICS
 from cds_service.knowledge.load import load_knowledge
@@ -70,7 +71,8 @@ def create_app(
     tenants = tenants or tenants_of(settings)
     for said in (*settings.warnings(), *tenants.warnings()):
         _LOG.warning("start", said=said)
-    now = clock or (lambda: datetime.now(settings.timezone))
+    zone = plain_zone(settings.timezone)
+    now = clock or (lambda: datetime.now(zone))
     store = Store(
         settings.database_url,
         offered_reasons=((one.system, one.code) for kind in CARD_TOPICS for one in override_reasons(kind)),
@@ -116,8 +118,10 @@ def _sheet_page(
 
 def _tracing_per_process(settings: Settings) -> Callable[[], Tracing]:
     """Give the tracing of the process that asks: an exporter's thread does not live through a fork."""
-    if settings.otlp_endpoint is not None:
-        require_tracing()
+    if settings.otlp_endpoint is None:
+        none = Tracing()
+        return lambda: none
+    require_tracing()
 
     @functools.cache
     def of(process: int) -> Tracing:
@@ -142,7 +146,7 @@ def _practice(settings: Settings, knowledge: Knowledge, tenants: Tenants) -> Pra
         base_url=settings.base_url,
         card_key=settings.card_key,
         gather_seconds=settings.gather_milliseconds / 1000,
-        zone=settings.timezone,
+        zone=plain_zone(settings.timezone),
         clients=clients,
         prefetch_only=settings.prefetch_only,
         missing_data=settings.missing_data,

@@ -1,12 +1,17 @@
 """Counters and timings of the service. Labels are ids of our own (service, rule, status); never anything of a caller.
 
 With several processes the numbers meet in the folder PROMETHEUS_MULTIPROC_DIR, which `spine-cds serve` sets up.
+
+What every answer counts may be added up a little later, with what the next ones count (`settle_later`): that costs a third.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.values import ValueClass
@@ -49,13 +54,55 @@ _call_seconds = functools.cache(_CALL_SECONDS.labels)
 _cards = functools.cache(_CARDS.labels)
 _rules = functools.cache(_RULES.labels)
 
+_waiting: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+_settling = threading.Lock()
+_patient_thread: int | None = None
+
+
+def settle_later() -> None:
+    """Let what the answers of this thread count wait: it promises to call `settle` soon and often, and `settle_at_once` when
+    it ends."""
+    global _patient_thread
+    _patient_thread = threading.get_ident()
+
+
+def settle_at_once() -> None:
+    """End the promise of `settle_later`."""
+    global _patient_thread
+    _patient_thread = None
+    settle()
+
+
+def settle() -> None:
+    """Add up what waits."""
+    with _settling:
+        while _waiting:
+            add, counted = _waiting.popleft()
+            add(*counted)
+
+
+def _count(add: Callable[..., None], *counted: Any) -> None:
+    if threading.get_ident() == _patient_thread:
+        _waiting.append((add, counted))
+    else:
+        add(*counted)
+
 
 def count_call(route: str, status: int, seconds: float) -> None:
+    _count(_add_call, route, status, seconds)
+
+
+def _add_call(route: str, status: int, seconds: float) -> None:
     _calls(route, status).inc()
     _call_seconds(route).observe(seconds)
 
 
 def count_cards(service: str, indicators: Iterable[str], rules: Iterable[str]) -> None:
+    """Count the cards of an answer by their *indicators*, and the *rules* that spoke in it."""
+    _count(_add_cards, service, tuple(indicators), rules)
+
+
+def _add_cards(service: str, indicators: Iterable[str], rules: Iterable[str]) -> None:
     for indicator in indicators:
         _cards(service, indicator).inc()
     for rule in rules:
@@ -96,6 +143,7 @@ def count_unrecorded(cards: int) -> None:
 
 def rendered() -> tuple[bytes, str]:
     """All numbers in Prometheus' text format, and its content type; summed over the processes where there are many."""
+    settle()
     registry = REGISTRY
     if getattr(ValueClass, "_multiprocess", False):
         registry = CollectorRegistry()

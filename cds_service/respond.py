@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from cds_service.cards import Card, OrdinaryCard, build_cards, cards_to_send
 from cds_service.cards.missing import missing_card
 from cds_service.clinical.advice import Advice
@@ -97,8 +99,7 @@ class Practice:
         return Templates(observation_days=_DAYS_LOOKED_BACK if self.prefetch_dialect == "3.0" else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What logs and metrics may know of an answer: ids of ours, counts, durations. Nothing of the patient."""
 
     knowledge_version: str
@@ -110,8 +111,7 @@ class Facts:
     advise_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     cards: tuple[Card | OrdinaryCard, ...]
     facts: Facts
 
@@ -300,8 +300,8 @@ def _facts(
 ) -> Facts:
     return Facts(
         knowledge_version=advice.knowledge_version,
-        rules=tuple(dict.fromkeys(rule for card in cards for rule in rules_behind(card))),
-        gaps=tuple(dict.fromkeys(key for key, _ in gathered.gaps)),
+        rules=tuple(dict.fromkeys([rule for card in cards for rule in rules_behind(card)])),
+        gaps=tuple(dict.fromkeys([key for key, _ in gathered.gaps])),
         unreadable=len(record.unreadable),
         fetched=gathered.fetched,
         gather_seconds=gather_seconds,

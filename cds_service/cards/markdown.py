@@ -29,7 +29,9 @@ _UNITS = (
     ("<=", "≤"),
     (">=", "≥"),
 )
-
+# Signs that Markdown has no use for; nor is there an address, a decimal or a comparison without others than these.
+_QUIET = re.compile(r"[A-Za-z0-9 ,;()'/%+-]*(?:(?<=[0-9]):[0-9][A-Za-z0-9 ,;()'/%+-]*)*")
+_UNITS_AFTER_A_SPACE = tuple(unit[1:] for unit, _ in _UNITS if unit[:1] == " ")
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?")
 _LONG_DECIMAL = re.compile(r"\b\d{1,9}\.\d{3,}\b")
@@ -50,10 +52,22 @@ def readable(text: str) -> str:
 
 def plain(text: str | None, limit: int = 400) -> str:
     """Give *text* as one line of Markdown that shows it and does nothing else."""
-    line = readable(one_line(text, limit))
+    line = one_line(text, limit)
+    if _QUIET.fullmatch(line) and "T" not in line and " degF" not in line and " Cel" not in line:
+        return line
+    line = readable(line)
     if _may_be_linked(line):
         line = _AUTOLINK.sub(lambda found: _broken(found.group()), line)
     return line.translate(_SIGNS)
+
+
+def plain_after(ours: str, shown: str, text: str, limit: int) -> str:
+    """Give `plain(f"{ours}; {text}", limit)` for an *ours* of our own knowledge that stands as *shown* already: looking it
+    through again would take most of the time."""
+    line = one_line(text, limit)
+    if len(ours) + 2 + len(text) > limit or not line or line.startswith(_UNITS_AFTER_A_SPACE):
+        return plain(f"{ours}; {text}", limit)
+    return f"{shown}; {plain(line, limit)}"
 
 
 def _may_be_linked(line: str) -> bool:

@@ -205,10 +205,24 @@ def evidence_as_json(evidence: Iterable[Evidence]) -> Sequence[dict[str, str]]:
             ("reference", one.reference), ("what", one.what), ("system", one.system), ("code", one.code),
             ("value", one.value), ("date", one.date),
         )  # fmt: skip
-        item = {key: line for key, value in pairs if value and (line := one_line(str(value), 200))}
+        item = {key: str(value) for key, value in pairs if value}
+        if not _are_lines(item.values(), 200):
+            item = {key: line for key, value in item.items() if (line := one_line(value, 200))}
         if item not in told:
             told.append(item)
     return told
+
+
+def _are_lines(texts: Iterable[str], limit: int) -> bool:
+    """A quick look at several texts at once; True only where `one_line` would give each as it is."""
+    joined = " ".join(texts)
+    return (
+        len(joined) <= limit
+        and joined.isascii()
+        and joined.isprintable()
+        and "  " not in joined
+        and joined == joined.strip()
+    )
 
 
 def extension(

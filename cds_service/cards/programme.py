@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cds_service.cards.card import Card
-from cds_service.cards.markdown import fixed, plain, table
+from cds_service.cards.markdown import fixed, plain, plain_after, table
 from cds_service.cards.phrases import (
     alert_text,
     card_source,
@@ -42,6 +42,7 @@ from cds_service.orders.words import (
     weeks_text,
     with_names,
 )  # fmt: skip
+from cds_service.patient.chart_text import one_line
 from cds_service.wire.mould import stand_in
 
 KIND = "exercise-programme"
@@ -55,6 +56,7 @@ _NAMES_IN_A_GROUP = 3
 _GROUPS = 5
 _ALSO_NAMED = 8
 TO_CONFIRM = (Basis.TEXT, Basis.CONFLICTING)
+_UNCHECKED_SIGNS_MOST = 700
 _MANY = 30
 """So many that names would say less than their number."""
 
@@ -496,23 +498,36 @@ def _never_reason(operations: Collection[str], knowledge: Knowledge) -> Callable
 
 def unchecked_text(advice: Advice, knowledge: Knowledge) -> str:
     """What the record could not answer and what of it could not be used, as Markdown; "" where there is neither."""
-    not_usable = [one.because.rstrip(".") for one in advice.data_quality if one.rule in ("DQ09", "DQ11")]
-    return plain("; ".join([*_not_checked(advice, knowledge), *not_usable]), 700)
-
-
-def _not_checked(advice: Advice, knowledge: Knowledge) -> Sequence[str]:
-    """What the record could not answer: nearly always whole rules in their own words, so put together only once."""
+    not_usable = "; ".join([one.because.rstrip(".") for one in advice.data_quality if one.rule in ("DQ09", "DQ11")])
     open_ = [one for one in advice.unknown if one.matters]
+    # Nearly always whole rules in their own words, so put together only once.
     question = ("could not check", *[(one.rule, one.group) for one in open_])
-    says, told = knowledge.kept(question, lambda: _in_own_words(open_, knowledge))
-    return told if says == [one.say for one in open_] else could_not_check(open_)
+    ours = knowledge.kept(question, lambda: _in_own_words(open_, knowledge))
+    if ours.says == [one.say for one in open_]:
+        if not not_usable:
+            return ours.shown
+        if ours.line:
+            return plain_after(ours.line, ours.shown, not_usable, _UNCHECKED_SIGNS_MOST)
+    told = could_not_check(open_)
+    return plain("; ".join([*told, not_usable] if not_usable else told), _UNCHECKED_SIGNS_MOST)
 
 
-def _in_own_words(unknown: Sequence[Unknown], knowledge: Knowledge) -> tuple[list[str], list[str]]:
-    """Give what the rules say in knowledge where they cannot be asked, one by one and as a card tells them together."""
+@dataclass(frozen=True, slots=True)
+class _InOwnWords:
+    """What rules that cannot be asked *say* in knowledge, and what a card makes of it: the line, "" where it is none yet, and
+    its Markdown."""
+
+    says: list[str]
+    line: str
+    shown: str
+
+
+def _in_own_words(unknown: Sequence[Unknown], knowledge: Knowledge) -> _InOwnWords:
     words = {rule.id: rule.if_unknown for rule in knowledge.rules}
     ours = [replace(one, say=words.get(one.rule, "")) for one in unknown]
-    return [one.say for one in ours], could_not_check(ours)
+    told = "; ".join(could_not_check(ours))
+    line = told if told == one_line(told, _UNCHECKED_SIGNS_MOST) else ""
+    return _InOwnWords([one.say for one in ours], line, plain(told, _UNCHECKED_SIGNS_MOST))
 
 
 def _names(knowledge: Knowledge, exercises: Sequence[str], most: int = 12) -> str:

@@ -38,6 +38,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from cds_service import metrics
 from cds_service.cli.arriving import STALL_SECONDS, Connection, has_closed, receive
 from cds_service.cli.memory import release_memory
 from cds_service.cli.plain_http import Reply, not_plain_fields
@@ -118,7 +119,11 @@ class PatientWorker(ThreadWorker):
 
     def run(self) -> None:
         """Serve until the worker is told to stop."""
-        with_room(super().run)
+        metrics.settle_later()
+        try:
+            with_room(super().run)
+        finally:
+            metrics.settle_at_once()
 
     def handle(self, conn: Connection) -> Any:
         """Answer the requests of a connection in a thread."""
@@ -179,6 +184,7 @@ class PatientWorker(ThreadWorker):
         if self.alive and now < self._look_around_at:
             return
         self._look_around_at = now + _LOOK_AROUND_SECONDS
+        metrics.settle()
         if not self.alive and self._stopped_at is None:
             self._stopped_at = now
         if any(moment is not None and now > moment for moment in (self._release_at, self._release_in_quiet_at)):
@@ -337,6 +343,8 @@ class PatientWorker(ThreadWorker):
                 body.close()
         self.nr += 1
         self.alive = self.alive and not is_last
+        if not self._to_answer:
+            metrics.settle()
         return answer, keep
 
     def _send(self, conn: Connection, answer: bytes, keep: bool) -> None:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from cds_service.patient.record import Order
 
 # FHIR ids end at 64 characters and know no underscore; servers in the field are freer, and their users order too.
@@ -23,8 +25,7 @@ class Link:
     app_context: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(Struct, frozen=True):
     """One hook call, as far as its answer depends on it.
 
     *at* is the moment of the request, with time zone. *user* is context.userId (`Practitioner/123`). *orders* are the

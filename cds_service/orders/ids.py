@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from json.encoder import encode_basestring_ascii as _quoted
-from operator import methodcaller
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -23,7 +22,8 @@ def card_uuid(call: CallFacts, kind: str, rules: Iterable[str], phases: Iterable
     """
     said = ", ".join(map(_quoted, (call.tenant, call.patient_id, kind)))
     told = f"[{said}, {_list(rules)}, {_list(phases)}, {_quoted(knowledge_version)}]"
-    inner, outer = map(_copied, _keyed(call.card_secret))
+    of_message, of_digest = _keyed(call.card_secret)
+    inner, outer = of_message.copy(), of_digest.copy()
     inner.update(told.encode())
     outer.update(inner.digest())
     return _uuid5(_namespace(call.service_base_url), outer.hexdigest())
@@ -53,9 +53,6 @@ def ids_in_json(card: str, names: Iterable[str]) -> dict[str, bytes]:
 # A hash that is begun and copied spares OpenSSL the search for it, which costs more than the hashing of so few bytes.
 _INNER, _OUTER = (bytes(one ^ pad for one in range(256)) for pad in (0x36, 0x5C))
 _SHA1 = hashlib.sha1(usedforsecurity=False)
-
-
-_copied = methodcaller("copy")
 
 
 @lru_cache(maxsize=4)

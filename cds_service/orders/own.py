@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from cds_service.knowledge.model import ActivityTarget
 from cds_service.orders.shapes import Resource, Signed
 from cds_service.orders.suggestion import Action
@@ -62,7 +64,8 @@ def stand_ins(own: Own) -> Own:
     facts: Any = stand_in_for_whole("facts") if own.facts else []
     procedures: Any = stand_in_for_whole("procedures") if own.procedures else []
     return Own(
-        by=own.by._replace(
+        by=structs.replace(
+            own.by,
             patient=stand_in("patient"),
             requester=stand_in("requester"),
             encounter=of("encounter", own.by.encounter),

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from cds_service.orders.call import CallFacts
 from cds_service.orders.existing import PA_CODES
@@ -64,7 +66,7 @@ def references(found: Iterable[str]) -> list[Resource]:
     return [{"reference": one} for one in dict.fromkeys(found) if is_reference(one)]
 
 
-class Signed(NamedTuple):
+class Signed(Struct, frozen=True, gc=False):
     """What all orders of one call share: their shape (*profile*, *in_r5*), and who orders for whom, when.
 
     *patient*, *requester* and *encounter* are references (`Patient/123`); *moment* is a FHIR dateTime.

@@ -27,6 +27,8 @@ def levels_text(operation: Operation) -> str:
             return ""
         least = "at least " if operation.level_count_is_minimum else ""
         return f"({least}{operation.level_count} level{'s' if operation.level_count != 1 else ''})"
+    if len(levels) == 1:
+        return one_line(levels[0], 24 if levels[0].count("-") == 1 else 40)
     ends = [level.split("-") for level in levels]
     chained = all(len(one) == 2 for one in ends) and all(a[1] == b[0] for a, b in zip(ends, ends[1:], strict=False))
     if chained:

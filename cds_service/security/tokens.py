@@ -100,6 +100,7 @@ class Verifier:
         ca_bundle: str | None = None,
     ):
         self._tenants = tenants
+        self._anybody = Caller(tenants.all[0]) if tenants.development else None
         self._production = production
         self._own_base_url = own_base_url.rstrip("/")
         self._clock = clock
@@ -124,8 +125,8 @@ class Verifier:
         for the `jti` policy per_body only. Raises NotTrusted with a reason for the caller and the name of the check
         that failed; StoreUnavailable when so many tokens are in use that none can be remembered.
         """
-        if self._tenants.development:
-            return Caller(self._tenants.all[0])
+        if self._anybody is not None:
+            return self._anybody
         case = _Case(_bearer(authorization), path, self._own_base_url, self._clock())
         for name, check in self._checks():
             try:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import Engine, Table, create_engine, delete, event, make_url, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -50,8 +51,7 @@ _TRIES = 3
 _PURGE_EVERY_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedCard:
+class IssuedCard(Struct, frozen=True, gc=False):
     """A card as sent: *rules* are the ids of the rules behind it, worst first."""
 
     card: str
@@ -204,20 +204,34 @@ class Store:
     def note_issued(self, cards: Iterable[IssuedCard]) -> None:
         """Take note of *cards* soon; never waits, never raises. Cards that find no room are dropped and counted."""
         self._settle_here()
-        cards = tuple(cards)
-        kept = cards[: max(_WAITING_MOST - len(self._waiting), 0)]
-        if kept:
-            self._waiting.extend(kept)
-            if not self._came.is_set():
-                self._came.set()
-        if len(kept) < len(cards):
-            self._on_dropped(len(cards) - len(kept))
-        if self._writer is None or not self._writer.is_alive():
-            with self._guard:
-                if self._writer is None or not self._writer.is_alive():
-                    self._closes.clear()
-                    self._writer = threading.Thread(target=self._write, name="issued-cards", daemon=True)
-                    self._writer.start()
+        waiting = self._waiting
+        dropped = 0
+        for card in cards:
+            if len(waiting) < _WAITING_MOST:
+                waiting.append(card)
+            else:
+                dropped += 1
+        if waiting and not self._came.is_set():
+            self._came.set()
+        if dropped:
+            self._on_dropped(dropped)
+        if self._writer is None:
+            self._start_writer()
+
+    def _start_writer(self) -> None:
+        with self._guard:
+            if self._writer is None:
+                self._closes.clear()
+                self._writer = threading.Thread(target=self._write_until_closed, name="issued-cards", daemon=True)
+                self._writer.start()
+
+    def _write_until_closed(self) -> None:
+        """Run the writer; should it fail, the next card starts another."""
+        try:
+            self._write()
+        finally:
+            if self._writer is threading.current_thread():
+                self._writer = None
 
     def _write(self) -> None:
         """Write what came since the last time, a few times a second: to be woken for each card would take more of the

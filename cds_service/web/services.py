@@ -83,8 +83,9 @@ class HookCalls:
         except RequiredDataMissing:
             metrics.count_missing(service.id)
             raise
-        visit.facts |= _told(answer, service)
-        self._store.note_issued(_issued(answer, service, tenant, at))
+        visit.facts.update(_told(answer, service))
+        if answer.cards:
+            self._store.note_issued(_issued(answer, service, tenant, at))
         return cards_body(answer.cards)
 
 
@@ -117,6 +118,7 @@ class _Catalogue:
     def __init__(self, practice: Practice, hooks: tuple[Hook, ...], shared_id: str | None):
         self._practice = practice
         self._hooks = hooks
+        self._by_id = {hook.id: (hook,) for hook in hooks}
         self._shared_id = shared_id
         self._bodies: dict[str | None, bytes] = {}
 
@@ -128,8 +130,8 @@ class _Catalogue:
         a client that stored them keeps working."""
         if service_id == self._shared_for(tenant):
             return self._hooks
-        found = tuple(hook for hook in self._hooks if hook.id == service_id)
-        if not found:
+        found = self._by_id.get(service_id)
+        if found is None:
             raise UnknownService
         return found
 
@@ -151,16 +153,16 @@ class _Catalogue:
 def _told(answer: Answer, service: Hook) -> dict[str, Any]:
     """Count the answer, and give what the log may hold of it: ids of ours, counts, durations."""
     facts = answer.facts
-    metrics.count_cards(service.id, (card.indicator for card in answer.cards), facts.rules)
+    metrics.count_cards(service.id, [card.indicator for card in answer.cards], facts.rules)
     if facts.fetched:
         metrics.count_gathering(service.id, facts.gather_seconds)
     if facts.gaps:
         metrics.count_degraded(service.id)
     return {
         "cards": len(answer.cards),
-        "rules": list(facts.rules),
+        "rules": facts.rules,
         "knowledge": facts.knowledge_version,
-        "gaps": list(facts.gaps),
+        "gaps": facts.gaps,
         "unreadable": facts.unreadable,
         "fetched": facts.fetched,
         "gather_milliseconds": round(facts.gather_seconds * 1000, 2),
@@ -172,12 +174,12 @@ def _issued(answer: Answer, service: Hook, tenant: Any, at: datetime) -> list[Is
     at = at.astimezone(UTC)
     return [
         IssuedCard(
-            card=card.uuid,
-            rules=rules_behind(card),
-            suggestions=card.suggestion_uuids,
-            knowledge_version=answer.facts.knowledge_version,
-            service=service.id,
-            tenant=tenant.id,
+            card.uuid,
+            rules_behind(card),
+            card.suggestion_uuids,
+            answer.facts.knowledge_version,
+            service.id,
+            tenant.id,
             issued_at=at,
         )
         for card in answer.cards

@@ -44,21 +44,23 @@ class Mould:
     *names* tells what its holes are filled with, each once.
     """
 
-    __slots__ = ("_pattern", "_wanted", "is_full", "names")
+    __slots__ = ("_pieces", "_wanted", "is_full", "names")
 
     def __init__(self, value: Any):
         self.is_full = _is_full(value)
         """True where nothing in it is empty, so that it may be sent as it is (rule B1)."""
-        parts = _STAND_IN.split(_ENCODE(value))
-        self._pattern = b"%b".join(part.replace(b"%", b"%%") for part in parts[::2])
+        self._pieces = _STAND_IN.split(_ENCODE(value))
+        """Every second one is a stand-in."""
         self._wanted = tuple(
-            one.strip(b'"').decode()[len("0hole.") : -len(".eloh0")].lstrip("=") for one in parts[1::2]
+            one.strip(b'"').decode()[len("0hole.") : -len(".eloh0")].lstrip("=") for one in self._pieces[1::2]
         )
         self.names = tuple(dict.fromkeys(self._wanted))
 
     def filled(self, own: Mapping[str, bytes]) -> bytes:
         """Give the JSON with *own* in its holes: by name, the inside of a JSON string or a whole JSON value."""
-        return self._pattern % tuple(map(own.__getitem__, self._wanted))
+        pieces = self._pieces.copy()
+        pieces[1::2] = map(own.__getitem__, self._wanted)
+        return b"".join(pieces)
 
 
 def _is_full(value: Any) -> bool:

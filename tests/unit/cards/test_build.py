@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.cards import build_cards
-from cds_service.cards.phrases import summary
+from cds_service.cards import build_cards, phrases
+from cds_service.cards.phrases import evidence_as_json, summary
 from cds_service.clinical.advice import DataQuality, Modifier
 from cds_service.clinical.operation import Basis
 from cds_service.knowledge.model import Effect, Severity
@@ -44,6 +44,18 @@ DATELESS = DataQuality(
     "DQ06", Severity.WARNING, "the operation has no date", (Evidence("Procedure/p-1", "Lumbar fusion"),)
 )
 TEXT_ONLY = DataQuality("DQ05", Severity.WARNING, "the operation is known from text only")
+
+
+TOLD = st.none() | st.text(max_size=8) | st.text(alphabet="ab \t\u00e9", max_size=4) | st.just("x" * 201)
+
+
+@given(st.lists(st.builds(Evidence, TOLD.map(lambda text: text or "P/1"), TOLD, TOLD, TOLD, TOLD, TOLD), max_size=3))
+def test_evidence_that_is_plain_at_a_glance_is_told_as_all_evidence(evidence: list[Evidence]) -> None:
+    told = evidence_as_json(evidence)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(phrases, "_are_lines", lambda texts, limit: False)
+
+        assert evidence_as_json(evidence) == told
 
 
 def cards(advice, **call):

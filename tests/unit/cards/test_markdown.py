@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cds_service.cards.markdown import _AUTOLINK, _may_be_linked, plain, readable, table
+from cds_service.cards import markdown
+from cds_service.cards.markdown import _AUTOLINK, _may_be_linked, plain, plain_after, readable, table
 from cds_service.patient.chart_text import one_line
 
 GFM = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
@@ -30,6 +33,30 @@ def test_chart_text_in_a_sentence_stays_text(text: str) -> None:
 
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}
     assert kinds <= _ALLOWED
+
+
+SENTENCES = st.one_of(
+    HOSTILE,
+    st.text(alphabet="aT1 :;-+.,()/%'", max_size=60),
+    st.sampled_from([
+        "temperature of 2026-05-10 01:00 is older than 24 hours; measure again", "2026-05-10T01:00:00Z", "at 12:30, 10 %",
+        "101 degF", "degF", " degF", "Cel 3", "38 Cel", "file:1", "file:a", "1:2:3", "1:", ":1", "3.1415", "4:a", "", " ", ".",
+    ]),
+)  # fmt: skip
+
+
+@given(SENTENCES)
+def test_a_quiet_text_is_what_the_long_way_gives(text: str) -> None:
+    shown = plain(text)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(markdown, "_QUIET", re.compile("(?!)"))
+
+        assert plain(text) == shown
+
+
+@given(SENTENCES.map(lambda text: one_line(text, 60)).filter(bool), SENTENCES, st.sampled_from([20, 60, 700]))
+def test_a_text_after_one_of_ours_is_shown_as_both_at_once(ours: str, text: str, limit: int) -> None:
+    assert plain_after(ours, plain(ours, limit), text, limit) == plain(f"{ours}; {text}", limit)
 
 
 @given(HOSTILE)

@@ -151,7 +151,7 @@ def test_no_form_holds_anything_of_a_patient() -> None:
         advice = advice_after(days=days, ours=ours, levels=("T11-T12",), procedures=("Procedure/op-secret",))
         ordinary_card(advice, ours, call)
 
-    kept = repr([*ours._kept[0]]) + repr([(one.told[5:8], one.name, one.mould._pattern) for one in forms(ours)])
+    kept = repr([*ours._kept[0]]) + repr([(one.told[5:8], one.name, one.mould._pieces) for one in forms(ours)])
 
     assert len(forms(ours)) > 8
     assert not re.search(r"secret|T11|\d{4}-\d\d-\d\d|[1-9a-f]{8}-[0-9a-f]{4}-|Procedure/", kept)

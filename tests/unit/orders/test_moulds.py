@@ -79,7 +79,7 @@ def test_no_mould_and_no_question_holds_anything_of_a_patient() -> None:
             call = a_call(patient_id="pat-secret", user="Practitioner/dr-secret", encounter_id="enc-secret")
             programme_offers(advice, ours, call, CARD)
 
-    kept = repr([*ours._kept[0]]) + repr([one._pattern for one in moulds(ours)])
+    kept = repr([*ours._kept[0]]) + repr([one._pieces for one in moulds(ours)])
 
     assert len(moulds(ours)) > 5
     for own in ("secret", "T11", OPERATED.isoformat()[:7], AT.isoformat()[:10], CARD, "p-1", "c-1", "RF29"):
