@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 from enum import Enum
-from typing import NamedTuple, overload
+from typing import overload
 
 from msgspec import Struct
 
@@ -64,7 +64,7 @@ class Sentences(Sequence[str]):
         return repr(self.told())
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """What one Procedure says. What is not known is None, never guessed.
 
     *levels* are motion segments ("L4-L5") from cranial to caudal; *level_count_is_minimum* where a code says "2 or more".
@@ -146,7 +146,7 @@ class DataQuality(Struct, frozen=True):
     evidence: tuple[Evidence, ...] = ()
 
 
-class SetAside(NamedTuple):
+class SetAside(Struct, frozen=True, gc=False):
     """A Procedure that counts for nothing, and why: DQ01 planned, DQ02 not done, DQ03 not of the spine."""
 
     procedure: str

@@ -69,7 +69,7 @@ class Gates:
     The patterns bound their words by anything but letters, so what they begin with stands in the text as a word:
     *letters*, *occiput*, *ordinals*, *bones*. The noun of a count may be the end of a word (bisegmental): *nouns*, with their last
     letters as *noun_tails* for a quick no. The words of "multilevel" may run on: *many* are their first *many_size*
-    letters.
+    letters. Behind *binding* words and marks ("more than", "up to", "-") a number is no count by itself.
     """
 
     letters: frozenset[str]
@@ -80,11 +80,13 @@ class Gates:
     noun_tails: frozenset[str]
     many: frozenset[str]
     many_size: int
+    binding: frozenset[str]
 
 
 _DIGIT = re.compile(r"\d")
 _PIECES = re.compile(r"[a-z]+|\d+|[^\sa-z\d]")
 _TAIL = 3  # letters
+_BINDING = ("up_to", "more", "to")
 
 
 def _gates(
@@ -102,6 +104,7 @@ def _gates(
         noun_tails=frozenset(noun[-_TAIL:] for noun in nouns),
         many=frozenset(word[:many_size] for word in many),
         many_size=many_size,
+        binding=frozenset({"-", *(_PIECES.findall(words)[-1] for key in _BINDING for words in lists[key])}),
     )
 
 

@@ -30,7 +30,7 @@ _OUTLINES_MOST = 2048
 """Readings that `Words.outlines` keeps; some 4 MB."""
 
 _RUNS_MOST = 2048
-"""Notations of levels that are kept: as many as there are with one sign between two vertebrae."""
+"""Notations of levels and of their number that are kept: as many as there are with one sign between two vertebrae."""
 
 
 class Kept(dict[Hashable, Any]):
@@ -196,7 +196,8 @@ class Words:
     outlines: Kept = field(default_factory=lambda: Kept(_OUTLINES_MOST))
     """What texts were read as, by the numbers of their words: see `clinical/surgery/titles.py`."""
     runs: Kept = field(default_factory=lambda: Kept(_RUNS_MOST))
-    """Which levels a notation of them (l4-l5, c5/6) names, so that the patterns need not be asked again."""
+    """What a notation of levels (l4-l5, c5/6) or of their number (two levels) says, so that the patterns need not be asked
+    again."""
 
     def number_of(self, word: str) -> Hashable:
         """Give the number of *word* (see `Numbers`); for a stranger, that of what it may stand for."""

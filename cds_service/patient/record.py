@@ -70,8 +70,7 @@ class Concept(Struct, frozen=True, gc=False):
     @property
     def words(self) -> tuple[str, ...]:
         """Every text of the concept: its own and its codings' displays."""
-        texts = [self.text] + [coding.display for coding in self.codings]
-        return tuple(text for text in texts if text)
+        return tuple(filter(None, (self.text, *[coding.display for coding in self.codings])))
 
 
 class Quantity(Struct, frozen=True, gc=False):

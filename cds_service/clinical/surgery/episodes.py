@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter
 
+from msgspec.structs import replace
+
 from cds_service.clinical.operation import (
     Assertion,
     Basis,
@@ -119,7 +121,7 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
         aside = _set_aside(procedure, reading, on)
         if aside is not None:
             if glimpse is not None:
-                aside = aside._replace(reading=read_procedure(procedure, knowledge.surgery))
+                aside = replace(aside, reading=read_procedure(procedure, knowledge.surgery))
             (planned if aside.rule == "DQ01" else ignored).append(aside)
             if reading.facts and aside.rule == "DQ03":
                 companions.append((procedure, reading.facts))

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from cds_service.clinical.operation import Assertion, Reading
 from cds_service.clinical.surgery.classify import (
     STATUS_SAYS,
@@ -18,7 +20,7 @@ from cds_service.clinical.surgery.classify import (
 )
 from cds_service.clinical.surgery.merge import Conclusion, conclude
 from cds_service.clinical.surgery.spoken import speaks_of_spine
-from cds_service.clinical.surgery.titles import read_title
+from cds_service.clinical.surgery.titles import Title, read_title
 from cds_service.knowledge.surgery import COMPANION, NO, UNLISTED, YES, SurgeryKnowledge, SurgicalFact
 from cds_service.patient.record import Concept, Procedure
 
@@ -44,16 +46,15 @@ def glance_at(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading | Gl
     status = STATUS_SAYS.get(procedure.status or "")
     if coded and not unsure and all([fact.operation == NO for fact in coded]):
         return no_operation(procedure, coded, status or Assertion.PERFORMED)
-    heard = []
-    titles = []
-    for text in procedure.code.words:
+    heard: list[Title] = []
+    for text in dict.fromkeys(procedure.code.words):
         title = read_title(text, knowledge.words)
         if title is None:
             return None
         heard.append(title)
-        titles.append(title.said)
     if not heard:
         return None
+    titles = [title.said for title in heard]
     if unsure and speaks_of_spine(titles):
         coded += unsure
     facts: list[SurgicalFact] = []
@@ -106,7 +107,7 @@ def conclude_together(
 def _conclude_and_keep(question: Hashable, facts: Sequence[SurgicalFact], knowledge: SurgeryKnowledge) -> Glimpse:
     found = conclude(facts, knowledge)
     reading = reading_of(_ANY, tuple(facts), [], found, Assertion.PERFORMED, None)
-    glimpse = Glimpse(reading._replace(because=(), evidence=()), found)
+    glimpse = Glimpse(replace(reading, because=(), evidence=()), found)
     knowledge.conclusions.keep(question, glimpse)
     return glimpse
 

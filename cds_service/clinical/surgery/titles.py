@@ -7,12 +7,12 @@ what it says lacks the words that led to it. Whoever wants those reads the text 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from cds_service.clinical.surgery.spoken import title_fact
 from cds_service.clinical.surgery.text import TextReading, read_text
-from cds_service.clinical.surgery.text_levels import find_levels
+from cds_service.clinical.surgery.text_levels import CountMention, LevelMention, find_counts, find_levels
 from cds_service.clinical.surgery.text_signs import LEVEL, Cut, cut_text, words_of
 from cds_service.knowledge.surgery import SurgicalFact
 from cds_service.knowledge.vocabulary import Words, fold
@@ -39,7 +39,7 @@ def read_title(text: str, words: Words) -> Title | None:
         for place, number in enumerate(outline):
             if number is None:
                 if words.hides_more(tokens[place]):
-                    outline = _outline_of_run(outline, place, folded, tokens, words) or _outline_of_cut(
+                    outline = _outline_of_end(outline, place, folded, tokens, words) or _outline_of_cut(
                         cut_text(folded, tokens, words), words
                     )
                     break
@@ -54,36 +54,55 @@ def read_title(text: str, words: Words) -> Title | None:
 
 
 _SHORTEST_RUN, _LONGEST_RUN = 4, 5  # words and marks: l 4 - 5, l 4 - l 5
+_COUNT = 2  # words: two levels
 
 
-def _outline_of_run(
+def _outline_of_end(
     before: list[Hashable], place: int, folded: str, tokens: list[str], words: Words
 ) -> list[Hashable] | None:
-    """Give what `_outline_of_cut` gives for the commonest title: words that hide nothing, then "l4-l5"; None for others.
+    """Give what `_outline_of_cut` gives for the commonest titles: words that hide nothing, then "l4-l5" or "two levels";
+    None for others.
 
-    *before* are the numbers of the words before *place*. A run of two vertebrae that ends the text hangs on nothing before
-    it but the blank (`text_levels.find_levels`).
+    *before* are the numbers of the words before *place*, the first that may hide more. A run of two vertebrae that ends
+    the text hangs on nothing before it but the blank (`text_levels.find_levels`); so does a number of levels, unless what
+    stands before it binds it.
     """
-    if not _SHORTEST_RUN <= len(tokens) - place <= _LONGEST_RUN:
+    rest = len(tokens) - place
+    if rest <= _COUNT:
+        place = len(tokens) - _COUNT
+        if place < 1 or words.levels is None or tokens[place - 1] in words.levels.gates.binding:
+            return None
+        end = " ".join(tokens[place:])
+    elif _SHORTEST_RUN <= rest <= _LONGEST_RUN:
+        end = "".join(tokens[place:])
+    else:
         return None
-    run = "".join(tokens[place:])
-    if folded[-len(run) - 1 :] != " " + run:
+    if folded[-len(end) - 1 :] != " " + end:
         return None
-    level = words.runs.get(run) or _read_run(run, tokens[place:], words)
-    if level is None:
+    told = words.runs.get(end) or _read_end(end, tokens[place:], words)
+    if told is None:
         return None
-    return [*before[:place], words.number_of(LEVEL), (0,) * (place + 1), (place, *level), None]
+    if rest > _COUNT:
+        return [*before[:place], words.number_of(LEVEL), (0,) * (place + 1), (place, *told), None]
+    numbers = [words.number_of(token) for token in tokens[place:]]
+    return [*before[:place], *numbers, (0,) * len(tokens), None, (place, *told)]
 
 
-def _read_run(run: str, tokens: list[str], words: Words) -> tuple[Hashable, ...] | None:
-    if words.levels is None or words.may_hold_short_form(tokens, set(tokens)):
+def _read_end(end: str, tokens: list[str], words: Words) -> tuple[Hashable, ...] | None:
+    """Read *end* by the patterns; None where it is not wholly one run of vertebrae, or one number of levels."""
+    levels = words.levels
+    if levels is None or words.may_hold_short_form(tokens, set(tokens)):
         return None
-    found = find_levels(run, words.levels)
-    if len(found) != 1 or found[0].is_single or found[0].start > 0 or found[0].end < len(run):
+    found: Sequence[LevelMention | CountMention]
+    if len(tokens) > _COUNT:
+        found = [run for run in find_levels(end, levels) if not run.is_single]
+    else:
+        found = find_counts(end, levels)
+    if len(found) != 1 or found[0].start > 0 or found[0].end < len(end):
         return None
-    level = found[0][2:]
-    words.runs.keep(run, level)
-    return level
+    told = found[0][2:]
+    words.runs.keep(end, told)
+    return told
 
 
 def _outline_of_cut(cut: Cut, words: Words) -> list[Hashable]:

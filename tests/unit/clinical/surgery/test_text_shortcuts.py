@@ -118,6 +118,35 @@ def test_a_run_of_levels_that_ends_a_title_is_read_as_anywhere(before: str, run:
         assert title is not None and title.said == reading.read_text(before + run, WORDS)._replace(found=None)
 
 
+@pytest.mark.parametrize(
+    "count",
+    ["one segment", "two levels", "2 levels", "12 niveaux", "100 levels", "multiple level", "several levels", "x levels",
+     "two bisegmental", "s p", "zn levels", "Level two", "two-levels", "two  levels"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "before", ["Fusion, ", "", "Lumbar fusion of more than ", "Fusion 3 to ", "Fusion 20 - ", "Fusion;"]
+)
+def test_a_number_of_levels_that_ends_a_title_is_read_as_anywhere(before: str, count: str) -> None:
+    for _ in range(2):
+        title = read_title(before + count, WORDS)
+
+        assert title is not None and title.said == reading.read_text(before + count, WORDS)._replace(found=None)
+
+
+def test_of_an_end_only_words_of_ours_are_kept() -> None:
+    WORDS.runs.clear()
+
+    for end in ("multilevel quux", "quux level", "2 bisegmental", "one segment", "C5/6"):
+        read_title("Fusion " + end, WORDS)
+
+    assert set(WORDS.runs) == {"one segment", "c5/6"}
+
+
+def test_the_names_of_other_operations_are_let_go_without_a_search() -> None:
+    assert {"laparoscopic", "appendix", "splenectomy"} <= set(WORDS.numbers.plain)
+    assert [WORDS.known[word] for word in ("laparoscopic", "appendix", "splenectomy")] == [(), (), ()]
+
+
 def test_an_outline_is_short_and_strangers_are_alike_in_it() -> None:
     assert read_title("fusion " * 30, WORDS) is None
     assert read_title("Fusion of the zyxquux", WORDS) is read_title("Fusion of the quuxzyx", WORDS)
