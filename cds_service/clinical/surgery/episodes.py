@@ -7,10 +7,10 @@ one session, join staged fusions, let the latest operation of a region speak, ke
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from cds_service.clinical.operation import (
@@ -45,10 +45,10 @@ _NOT_SURE = ("stopped", "unknown", None)
 _FUSIONS = frozenset({"LUM_FUS", "THX_FUS", "CRV_ACDF", "CRV_PFUS", "DEF_ADULT"})
 _PAEDIATRIC = "DEF_PED"
 _FRONT = frozenset({"anterior", "lateral"})
+_CODED, _REFINED, _TEXT, _CONFLICTING = Basis.CODED, Basis.REFINED, Basis.TEXT, Basis.CONFLICTING
 
 
-@dataclass(slots=True)
-class _Done:
+class _Done(Struct):
     """A Procedure that counts: its reading and its day (the latest the record allows; None where none is told)."""
 
     procedure: Procedure
@@ -69,8 +69,7 @@ class _Done:
         return self.reading.evidence if self.glimpse is None else evidence_of(self.procedure)
 
 
-@dataclass(slots=True)
-class _Session:
+class _Session(Struct):
     """The Procedures of one operation and what they say together; *day* is the last day of its stages."""
 
     parts: list[_Done]
@@ -78,7 +77,7 @@ class _Session:
     found: Conclusion
     day: date | None
     staged: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = []
     surgery_type: str = UNKNOWN_SPINE
     text_type: str | None = None
     also: tuple[str, ...] = ()
@@ -149,7 +148,7 @@ def _set_aside(procedure: Procedure, reading: Reading, on: date) -> SetAside | N
         return SetAside(procedure.reference, "DQ03", "; ".join(reading.because), reading)
     if procedure.status in ("not-done", "entered-in-error"):
         return SetAside(procedure.reference, "DQ02", f"status {procedure.status}", reading)
-    text_only = reading.basis is Basis.TEXT
+    text_only = reading.basis is _TEXT
     if text_only and reading.assertion is Assertion.NEGATED:
         return SetAside(
             procedure.reference, "DQ02", "the text says that it was not done, or not on this patient", reading
@@ -276,11 +275,11 @@ def _rank(part: _Done, knowledge: Knowledge) -> int:
 
 
 def _session(parts: list[_Done], companions: list[SurgicalFact], knowledge: Knowledge) -> _Session:
-    days = [part.day for part in parts if part.day is not None]
-    exact = [part.day for part in parts if part.day is not None and not part.is_partial]
-    found = _conclude(parts, companions, knowledge)
-    session = _Session(parts, companions, found, max(exact or days, default=None))
-    session.is_text_only = all([part.reading.basis is Basis.TEXT for part in parts])
+    days = [part.day for part in parts if part.day is not None and not part.is_partial]
+    if not days:
+        days = [part.day for part in parts if part.day is not None]
+    session = _Session(parts, companions, _conclude(parts, companions, knowledge), max(days, default=None))
+    session.is_text_only = all([part.reading.basis is _TEXT for part in parts])
     return session
 
 
@@ -420,7 +419,7 @@ def _pull_conflicts(session: _Session) -> None:
                 f" (it would be {session.surgery_type})"
             )
             session.surgery_type, session.also = UNKNOWN_SPINE, ()
-        if part.reading.basis is Basis.CONFLICTING and part.reading.coded_type == UNKNOWN_SPINE:
+        if part.reading.basis is _CONFLICTING and part.reading.coded_type == UNKNOWN_SPINE:
             session.surgery_type, session.also = UNKNOWN_SPINE, ()
 
 
@@ -442,12 +441,15 @@ def _see_age(session: _Session, record: PatientRecord, knowledge: Knowledge) -> 
     if not fuses or born is None or born.latest is None or session.day is None:
         return
     adult_from = knowledge.settings["adult_from_years"]
-    youngest, oldest = _age_years(born.latest, session.day), _age_years(born.earliest or born.latest, session.day)
+    youngest = _age_years(born.latest, session.day)
+    if youngest >= adult_from:
+        return
+    oldest = _age_years(born.earliest or born.latest, session.day)
     neck = (session.surgery_type,) if union_of([session.found.region]) == "cervical" else ()
     if oldest < adult_from:
         session.notes.append(f"age {oldest} on the day of the operation: a fusion under {adult_from} is {_PAEDIATRIC}")
         session.surgery_type, session.also = _PAEDIATRIC, (*neck, *(session.also if neck else ()))
-    elif youngest < adult_from:
+    else:
         session.notes.append(f"the birth date leaves open whether the age was under {adult_from}")
         session.also = (*session.also, _PAEDIATRIC)
 
@@ -532,23 +534,23 @@ def _set_old_apart(sessions: list[_Session], knowledge: Knowledge, on: date) -> 
 
 
 def _operation(session: _Session, knowledge: Knowledge, on: date) -> Operation:
-    found, day = session.found, session.day
+    found, day, count = session.found, session.day, session.found.count
     chief = session.parts[0].reading
+    told = chief if session.is_text_only else found
     recorded: dict[str, None] = {}
     references: dict[str, None] = {}
     is_partial = True
-    alternatives, conflicts = [found.alternatives], [found.conflicts]
+    alternatives, conflicts = list(found.alternatives), list(found.conflicts)
     for part in session.parts:
+        reading = part.reading
         if part.procedure.performed is not None:
             recorded[part.procedure.performed.as_recorded] = None
         references[part.procedure.reference] = None
         is_partial = is_partial and part.is_partial
-        alternatives.append(part.reading.alternatives)
-        conflicts.append(part.reading.conflicts)
+        alternatives += reading.alternatives
+        conflicts += reading.conflicts
     after = (on - day).days if day is not None else None
     week = None if after is None else after // 7
-    count = found.count
-    text_only = session.is_text_only
     return Operation(
         surgery_type=session.surgery_type,
         date=day,
@@ -559,22 +561,22 @@ def _operation(session: _Session, knowledge: Knowledge, on: date) -> Operation:
         effective_week=week,
         shift_weeks=0,
         phase=None,
-        region=found.region if not text_only else chief.region,
-        levels=found.names or (chief.levels if text_only else ()),
-        level_count=count.least if count else (chief.level_count if text_only else None),
+        region=told.region,
+        levels=found.names or (chief.levels if told is chief else ()),
+        level_count=count.least if count else (chief.level_count if told is chief else None),
         level_count_is_minimum=not count.is_exact if count else chief.level_count_is_minimum,
-        fusion=found.fusion if not text_only else chief.fusion,
-        instrumented=found.instrumented if not text_only else chief.instrumented,
-        approach=found.approach if not text_only else chief.approach,
+        fusion=told.fusion,
+        instrumented=told.instrumented,
+        approach=told.approach,
         technique=found.technique or chief.technique,
         revision=session.revision,
         staged=session.staged,
-        basis=_basis(session),
+        basis=_CONFLICTING if conflicts else _TEXT if told is chief else _REFINED if found.refined else _CODED,
         because=Sentences(lambda: _because(session, knowledge)),
         evidence=(*_evidence(session), *session.extra_evidence),
         procedures=tuple(references),
-        alternatives=_each_once(*alternatives),
-        conflicts=_each_once(*conflicts),
+        alternatives=tuple(dict.fromkeys(alternatives)),
+        conflicts=tuple(dict.fromkeys(conflicts)),
         text_type=session.text_type,
         permanent_blocks_only=session.blocks_only,
         also_types=session.also,
@@ -582,26 +584,12 @@ def _operation(session: _Session, knowledge: Knowledge, on: date) -> Operation:
 
 
 def _because(session: _Session, knowledge: Knowledge) -> tuple[str, ...]:
-    told = [part.read_whole(knowledge).because for part in session.parts]
-    return _each_once(*told, session.found.because, session.notes)
-
-
-def _each_once(*groups: Iterable[str]) -> tuple[str, ...]:
-    told = [one for group in groups for one in group]
-    return tuple(dict.fromkeys(told)) if told else ()
+    told = [sentence for part in session.parts for sentence in part.read_whole(knowledge).because]
+    return tuple(dict.fromkeys([*told, *session.found.because, *session.notes]))
 
 
 def _evidence(session: _Session) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys([one for part in session.parts for one in part.evidence]))
-
-
-def _basis(session: _Session) -> Basis:
-    bases = {part.reading.basis for part in session.parts}
-    if Basis.CONFLICTING in bases or session.found.conflicts:
-        return Basis.CONFLICTING
-    if session.is_text_only:
-        return Basis.TEXT
-    return Basis.REFINED if session.found.refined else Basis.CODED
 
 
 def _doubts(
