@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -50,6 +51,7 @@ OBSERVATIONS_APART = Apart(
 ALWAYS_NEEDED = frozenset({"patient", "procedures"})
 _DAYS_LOOKED_BACK = 400
 """With the 3.0 dialect Observations older than this are not asked for: bone density and the like are read yearly."""
+_TEMPLATES_2, _TEMPLATES_3 = Templates(), Templates(observation_days=_DAYS_LOOKED_BACK)
 
 _FHIR_VERSIONS = {"R4": "4.0.1", "R4B": "4.3.0", "R5": "5.0.0"}
 
@@ -96,7 +98,7 @@ class Practice:
 
     @property
     def templates(self) -> Templates:
-        return Templates(observation_days=_DAYS_LOOKED_BACK if self.prefetch_dialect == "3.0" else None)
+        return _TEMPLATES_3 if self.prefetch_dialect == "3.0" else _TEMPLATES_2
 
 
 class Facts(Struct, frozen=True):
@@ -123,7 +125,12 @@ def rules_behind(card: Card | OrdinaryCard) -> tuple[str, ...]:
 
 def needs_of(practice: Practice, hook: Hook) -> frozenset[str]:
     """The kinds of data an answer to *hook* may look at: what the rules ask for, and what the hook adds."""
-    return ALWAYS_NEEDED | practice.knowledge.needs | frozenset(hook.extra_kinds)
+    return _needs(practice.knowledge.needs, hook.extra_kinds)
+
+
+@lru_cache(maxsize=64)
+def _needs(asked_for: frozenset[str], added: tuple[str, ...]) -> frozenset[str]:
+    return ALWAYS_NEEDED | asked_for | frozenset(added)
 
 
 def offered_prefetch(practice: Practice, hook: Hook) -> dict[str, str]:

@@ -6,7 +6,7 @@ inside Bundles are opened. What cannot be read is named with its JSON path, neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import msgspec
@@ -67,9 +67,16 @@ class Page(Struct):
     total: float | None = None
     outcomes: list[OperationOutcome] = []
     other_types: set[str] = set()
-    sound_kinds: set[type] | None = None
+    sound_kinds: Set[type] | None = None
     bodies: dict[int, dict] = {}
     """Whole resources as received, by entry, for the types an order can be updated from."""
+
+    def is_plainly_all(self, types: Set[type]) -> bool:
+        """Tell whether the page is sound, of resources of *types* only, and says of no more than it holds."""
+        kinds = self.sound_kinds
+        if kinds is None or self.next_url is not None or not kinds <= types:
+            return False
+        return self.total is None or self.total <= len(self.entries)
 
     @property
     def is_observations(self) -> bool:
@@ -106,9 +113,9 @@ def open_page(body: bytes | Raw, root: str = "") -> Page:
         top = _TOP.decode(body)
     except UNDECODABLE:
         return _open_kindly(body, root)
-    if isinstance(top, Bundle):
-        return _framed(top, root) or _open_kindly(body, root)
     kind = type(top)
+    if kind is Bundle:
+        return _framed(top, root) or _open_kindly(body, root)
     if kind in _PLAIN:
         return Page(root, [Entry(top)], [""], sound_kinds={kind})
     if isinstance(top, OperationOutcome):
@@ -161,12 +168,12 @@ def _framed(bundle: Bundle, root: str) -> Page | None:
 
     So must a Bundle with entries without a resource, with Bundles inside, or with orders, whose bodies are kept whole.
     """
-    page = Page(root, bundle.entry, is_bundle=True, total=bundle.total)
+    entries = bundle.entry
+    kinds = {type(entry.resource) for entry in entries} if entries else _NO_KINDS
+    page = Page(root, entries, is_bundle=True, total=bundle.total, sound_kinds=kinds if kinds <= _PLAIN else None)
     if bundle.link:
         page.next_url = _next_of(bundle.link)
-    kinds = {type(entry.resource) for entry in bundle.entry}
-    if kinds <= _PLAIN:
-        page.sound_kinds = kinds
+    if page.sound_kinds is not None:
         return page
     if not kinds <= _PLAIN_OR_OUTCOME:
         return None
@@ -185,6 +192,7 @@ _WHOLE = frozenset(shapes.ORDERS) - {shapes.MedicationRequest}
 """Types whose whole resource is kept, because an `update` must carry it."""
 _PLAIN_OR_OUTCOME = frozenset(shapes.READABLE.values()) - _WHOLE
 _PLAIN = _PLAIN_OR_OUTCOME - {OperationOutcome}
+_NO_KINDS: frozenset[type] = frozenset()
 _OBSERVATIONS = {shapes.Observation}
 
 

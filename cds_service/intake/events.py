@@ -30,14 +30,18 @@ def read_procedures(fields: Fields) -> tuple[Procedure, ...]:
 
 def read_conditions(fields: Fields) -> tuple[Condition, ...]:
     """Read the Conditions, whatever their status."""
-    return tuple(_condition(fields, one) for one in fields.inbox.own(shapes.Condition))
+    return tuple([_condition(fields, one) for one in fields.inbox.own(shapes.Condition)])
 
 
 def read_medications(fields: Fields) -> tuple[Medication, ...]:
     """Read the MedicationRequests, then the MedicationStatements. A request *not* to take a medicine is none."""
-    requests = [one for one in fields.inbox.own(shapes.MedicationRequest) if not one.resource.do_not_perform]  # type: ignore[attr-defined]
-    statements = fields.inbox.own(shapes.MedicationStatement)
-    return (*(_requested(fields, one) for one in requests), *(_stated(fields, one) for one in statements))
+    read = [_requested(fields, one) for one in fields.inbox.own(shapes.MedicationRequest) if _is_taken(one)]
+    read += [_stated(fields, one) for one in fields.inbox.own(shapes.MedicationStatement)]
+    return tuple(read)
+
+
+def _is_taken(one: Found) -> bool:
+    return not one.resource.do_not_perform  # type: ignore[attr-defined]
 
 
 def read_medicine(

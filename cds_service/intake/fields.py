@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import tzinfo
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from cds_service.intake import shapes
 from cds_service.intake.dates import read_age, read_age_range, read_period, read_timing, read_when, time_was_lost
@@ -15,8 +14,7 @@ from cds_service.intake.observations import read_concept, read_concepts
 from cds_service.patient.record import Concept, When
 
 
-@dataclass(slots=True)
-class Fields:
+class Fields(Struct):
     """Reads fields of one record's resources. *zone* is the service's, *birth* the patient's birth date where known."""
 
     inbox: Inbox

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from msgspec import Struct
@@ -40,16 +39,15 @@ class Found(Struct, frozen=True):
         return (self.reference, self.url) if self.url else (self.reference,)
 
 
-@dataclass(slots=True)
-class Inbox:
+class Inbox(Struct):
     """The resources on their way into the record. *patient_id* is whose they must be; None until it is known."""
 
     patient_id: str | None
     take_anybody: bool = False
-    unreadable: list[Unreadable] = field(default_factory=list)
-    _found: dict[type, list[Found]] = field(default_factory=dict)
-    _observations: list[tuple[Page, list[Entry], list[int] | None]] = field(default_factory=list)
-    _patient_names: set[str] = field(default_factory=set)
+    unreadable: list[Unreadable] = []
+    _found: dict[type, list[Found]] = {}
+    _observations: list[tuple[Page, list[Entry], list[int] | None]] = []
+    _patient_names: set[str] = set()
     _count: int = 0
 
     def add(self, page: Page, types: tuple[type, ...] | None) -> None:
@@ -107,7 +105,9 @@ class Inbox:
 
     def own(self, kind: type) -> list[Found]:
         """The unique resources of *kind* that are of this patient; the others are named."""
-        kept = []
+        kept: list[Found] = []
+        if kind not in self._found:
+            return kept
         for one in self._unique(kind):
             if self._is_ours(self._subject(one.resource)):
                 kept.append(one)
@@ -120,8 +120,8 @@ class Inbox:
         if len(self._observations) == 1 and self._observations[0][2] is None:
             page, entries, _ = self._observations[0]
             resources: list[shapes.Observation] = [entry.resource for entry in entries]  # type: ignore[misc]
-            subjects = [one.subject.reference for one in resources]
-            if self._is_ours(subjects[0]) and subjects.count(subjects[0]) == len(subjects) and _all_differ(resources):
+            subjects = {one.subject.reference for one in resources}
+            if len(subjects) == 1 and self._is_ours(subjects.pop()) and _all_differ(resources):
                 return LazyObservations(resources, lambda position: _reference(entries[position], page, position), zone)
         everything: list[Entry] = []
         names: list[tuple[int, Page, list[Entry], list[int] | None]] = []

@@ -138,21 +138,23 @@ class Gathered(Struct, frozen=True):
 
     pages: dict[str, tuple[Page, ...]]
     gaps: tuple[tuple[str, str], ...]
+    _keys: tuple[str, ...]
     _tasks: list[_Task]
 
     @property
     def reports(self) -> tuple[KeyReport, ...]:
-        return tuple(task.report() for task in self._tasks)
+        tasks = {task.key: task.report() for task in self._tasks}
+        return tuple(tasks.get(key) or KeyReport(key, State.SUPPLIED, pages=1) for key in self._keys)
 
     @property
     def fetched(self) -> int:
         """How many keys the FHIR server gave."""
-        return sum([task.fetched for task in self._tasks])
+        return sum([task.fetched for task in self._tasks]) if self._tasks else 0
 
     @property
     def is_of_another_patient(self) -> bool:
         """The Patient that came is not the one asked about."""
-        return any([key == "patient" and "another patient" in failure for key, failure in self.gaps])
+        return any(key == "patient" and "another patient" in failure for key, failure in self.gaps)
 
 
 def expand(template: str, context: Mapping[str, Any], today: date | None = None) -> str:
@@ -185,24 +187,50 @@ def gather(
     """
     keys = keys_for(needs)
     patient_id = id_of(context.get("patientId"), "context.patientId")
-    tasks = [_look(key, prefetch.get(key), patient_id, templates) for key in keys]
-    wanted = [task for task in tasks if task.wants_reading]
-    if wanted and server is not None:
-        _read_all(wanted, server, context, today, seconds, patient_id)
-    else:
-        for task in wanted:
-            task.fail(f"not read: {no_server_because}")
     pages: dict[str, tuple[Page, ...]] = {}
+    tasks: list[_Task] = []
+    for key in keys:
+        body = prefetch.get(key)
+        if body is None:
+            page = None
+        else:
+            page = body if isinstance(body, Page) else open_page(body, f"prefetch.{key}")
+            if page.is_plainly_all(_EXPECTED[key]) and (key != "patient" or _is_of(page, patient_id)):
+                pages[key] = (page,)
+                continue
+        pages[key] = ()
+        tasks.append(_look(key, body, page, patient_id, templates))
+    gaps: tuple[tuple[str, str], ...] = ()
+    if tasks:
+        wanted = [task for task in tasks if task.wants_reading]
+        if wanted and server is not None:
+            _read_all(wanted, server, context, today, seconds, patient_id)
+        else:
+            for task in wanted:
+                task.fail(f"not read: {no_server_because}")
+        gaps = _put_together(tasks, pages)
+        _insist(tasks, required)
+    return Gathered(pages, gaps, keys, tasks)
+
+
+def _is_of(page: Page, patient_id: str) -> bool:
+    """Tell whether a *page* of a Patient is plainly of the one asked about; what is doubtful is looked at with care."""
+    return len(page.entries) == 1 and page.entries[0].resource.id == patient_id  # type: ignore[union-attr]
+
+
+def _put_together(tasks: list[_Task], pages: dict[str, tuple[Page, ...]]) -> tuple[tuple[str, str], ...]:
+    """Give *pages* what came of *tasks*, in its place, and tell what is missing or in doubt."""
     gaps: list[tuple[str, str]] = []
     for task in tasks:
         if task.pages and task.failure is None:
             task.failure = _doubt_about(task.pages)
         if task.was_had:
             pages[task.key] = tuple(task.pages)
+        else:
+            del pages[task.key]
         if task.failure is not None:
             gaps.append((task.key, task.failure))
-    _insist(tasks, required)
-    return Gathered(pages, tuple(gaps), tasks)
+    return tuple(gaps)
 
 
 def id_of(value: Any, where: str) -> str:
@@ -297,13 +325,10 @@ class _Task(Struct):
         )
 
 
-def _look(key: str, body: bytes | Raw | Page | None, patient_id: str, templates: Templates) -> _Task:
-    """Tell what the call brought under *key*: its state, its pages, and what is wrong with it."""
-    if body is None:
+def _look(key: str, body: bytes | Raw | Page | None, page: Page | None, patient_id: str, templates: Templates) -> _Task:
+    """Tell what the call brought under *key* (*body*, opened as *page*): its state, its pages, and what is wrong with it."""
+    if page is None:
         return _Task(key, templates, State.MISSING)
-    page = body if isinstance(body, Page) else open_page(body, f"prefetch.{key}")
-    if key != "patient" and page.sound_kinds is not None and page.sound_kinds <= _EXPECTED[key]:
-        return _Task(key, templates, State.SUPPLIED, [page])
     if page.is_null:
         failure = "the client holds no Patient resource" if key == "patient" else None
         return _Task(key, templates, State.NULL, failure=failure)
@@ -357,8 +382,6 @@ def _fault_of(page: Page, key: str, patient_id: str) -> str | None:
 
 def _doubt_about(pages: list[Page]) -> str | None:
     """Tell why pages that hold data may not be all of it, None where nothing says so."""
-    if len(pages) == 1 and pages[0].sound_kinds is not None and pages[0].total == len(pages[0].entries):
-        return None
     failure = next((page.failure for page in pages if page.failure is not None), None)
     if failure is not None:
         return f"not complete: the answer carries an OperationOutcome ({failure})"

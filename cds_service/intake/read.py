@@ -65,8 +65,9 @@ def read_record(
         if types is None:
             raise KeyError(f"{kind!r} is no kind of data; known: {', '.join(TYPES)}")
         for number, body in enumerate(bodies):
-            where = f"{kind}[{number}]" if number else kind
-            inbox.add(body if isinstance(body, Page) else open_page(body, where), types)
+            page = body if isinstance(body, Page) else open_page(body, f"{kind}[{number}]" if number else kind)
+            if page.entries or page.unreadable:
+                inbox.add(page, types)
     return _record(inbox, zone, frozenset(resources), tuple(gaps))
 
 

@@ -134,8 +134,7 @@ class Glance(Struct, frozen=True, gc=False):
     when: When
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True, gc=False):
     reference: str
     code: Concept
     clinical_status: str | None = None
@@ -149,8 +148,7 @@ class Condition:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Medication:
+class Medication(Struct, frozen=True, gc=False):
     """A MedicationRequest or MedicationStatement."""
 
     reference: str
@@ -193,8 +191,7 @@ class Patient(Struct, frozen=True):
     deceased: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True, gc=False):
     """Something that could not be read: where it stood, its type if known, and what was wrong. No value of it.
 
     *skipped* is False where the resource itself was read and only the named field was left out. *of_somebody_else*: it
