@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from cds_service.patient.facts import Asked, Chart, Comparing, Fresh, Mention, OperationFacts, Series, Value
+from cds_service.patient.facts import Asked, Chart, Comparing, Fresh, Mention, OperationFacts, Value
 from cds_service.patient.finding import Answer, Evidence, Finding
 from cds_service.patient.known import Measure
 from cds_service.patient.quantity import Amount
-from cds_service.patient.questions.about_measures import days_after_surgery, newest
+from cds_service.patient.questions.about_measures import days_after_surgery
 from cds_service.patient.record import Precision, When
 
 IMAGINED = date(2000, 1, 1)
@@ -68,9 +68,9 @@ class BlankChart(Chart):
     codelists: set[str] = field(default_factory=set)
     medicines: set[str] = field(default_factory=set)
 
-    def series(self, measure: Measure, hours: float | None = None) -> Series | None:
+    def mentions_measure(self, measure: Measure) -> bool:
         self.measures.add(measure.id)
-        return None if self.record.observations is None else Series([], [], [])
+        return False
 
     def history(self, measure: Measure) -> Iterator[Value]:
         raise _LooksCloser
@@ -119,9 +119,9 @@ class Fork:
     def branch_of(self, asked: Asked) -> Branch | None:
         """Tell where the newest value of *asked* lies; None where it is no plain number, or there are several."""
         fresh = asked.fresh(self.look.measure, self.look.hours)
-        if not fresh.values:
+        if not fresh.newest:
             return _OLD if fresh.any_after else _BEFORE if fresh.any_at_all else _NEVER
-        candidates = newest(fresh.values)
+        candidates = fresh.newest
         amount = candidates[0].amount
         if len(candidates) > 1 or not amount.is_exact:
             return None
@@ -217,7 +217,7 @@ class _Imagined(Asked):
 
     def fresh_to_compare(self, measure: Measure, hours: float | None) -> Fresh | None:
         fresh = self.fresh(measure, hours)
-        if fresh is not None and fresh.values:
+        if fresh is not None and fresh.newest:
             raise _LooksCloser
         return fresh
 
@@ -284,4 +284,4 @@ class Trees:
             return Fork(look, self._limits.values.get(measure, ()), self._limits.taken.get(measure, ()))
         except _LooksCloser:
             return None
-        return None if speaks else End(answer, set_aside, frozenset(chart.codelists), frozenset(chart.medicines))
+        return None if speaks else End(answer, tuple(dict.fromkeys(set_aside)), frozenset(chart.codelists), frozenset(chart.medicines))

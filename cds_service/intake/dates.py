@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 from cds_service.intake.shapes import Period, Quantity, Range, Timing
@@ -72,22 +71,6 @@ def read_when(text: str, zone: tzinfo) -> When:
 def plain_zone(zone: tzinfo) -> tzinfo:
     """Give UTC itself for a zone that is named so: most days are then those that are written."""
     return UTC if str(zone) == "UTC" else zone
-
-
-def order_keys(texts: Sequence[str | None]) -> list[str] | list[float]:
-    """Give keys that sort full dateTimes with zones by their moment, without the cost of a `When` for each.
-
-    Where all are written alike (same zone, same digits) the texts themselves sort right. Raises ValueError where one of them
-    is anything but a full dateTime with a zone.
-    """
-    if None in texts or not {text[4:17:3] for text in texts} <= {"--T::"}:  # type: ignore[index]
-        raise ValueError("not all are full dateTimes")
-    moments = list(map(datetime.fromisoformat, texts))  # type: ignore[arg-type]
-    if None in {moment.tzinfo for moment in moments}:
-        raise ValueError("not all name their zone")
-    if len({text[19:] for text in texts}) == 1 and len(texts[0]) > 19:  # type: ignore[index, arg-type]
-        return texts  # type: ignore[return-value]
-    return list(map(datetime.timestamp, moments))
 
 
 def time_was_lost(when: When) -> bool:

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from datetime import datetime, tzinfo
-from operator import ge, itemgetter
-from typing import overload
+from itertools import chain, compress
+from operator import attrgetter, ge, itemgetter
+from typing import Any, overload
 
 from msgspec import Raw
 
 from cds_service.intake import shapes
-from cds_service.intake.dates import order_keys, plain_zone, read_period, read_timing, read_when
+from cds_service.intake.dates import plain_zone, read_period, read_timing, read_when
 from cds_service.intake.mend import Faults, read_part
 from cds_service.patient.codes import CodeKey, code_key
-from cds_service.patient.record import Coding, Component, Concept, Glance, Observation, Quantity, When
+from cds_service.patient.record import Coding, Component, Concept, Glance, Observation, Plain, Quantity, When
 
 _STANDARD = frozenset({"loinc", "snomed"})
 _MARKS, _FULL = itemgetter(slice(4, 17, 3)), frozenset({"--T::"})
 """What stands between the digits of a full dateTime."""
-_Places = defaultdict[str | None, defaultdict[str | None, list[int]]]
-"""Where each code stands, by system and code as recorded: most charts name one system throughout."""
+_Places = defaultdict[tuple[str | None, str | None], list[int]]
+"""Where each code stands, by system and code as recorded."""
+_CODINGS, _COMPONENT, _AS_SENT = attrgetter("code.coding"), attrgetter("component"), attrgetter("system", "code")
 _WORDINGS_KEPT = 8
 _NO_CODE: CodeKey = ("", "")
 _UNDATED = (0, float("-inf"))
@@ -57,6 +59,32 @@ class LazyObservations:
     def measured(self, codes: Collection[CodeKey]) -> Iterator[Observation | Glance]:
         """As `coded`, but what is one number under one code comes as a `Glance`, made without the rest of it."""
         return self._shelf.glances(self._newest_first(self._positions(codes)))
+
+    def plain(self, codes: Collection[CodeKey], since: datetime | None) -> Plain | None:
+        """Give the newest under *codes* with all from *since* on, at one look; None where they are not plain enough."""
+        positions, resources = self._positions(codes), self._resources
+        moments = _moments([resources[position].effective_date_time for position in positions])
+        if not moments:
+            return None
+        if not _is_falling(moments):
+            order = _falling(moments)
+            positions = [positions[number] for number in order]
+            moments = [moments[number] for number in order]
+        newest = resources[positions[0]].value_quantity
+        numbers: list[float] = []
+        statuses: set[str | None] = set()
+        for position, moment in zip(positions, moments, strict=True):
+            if numbers and since is not None and moment < since:
+                break
+            resource = resources[position]
+            sent = resource.value_quantity
+            if sent is None or sent.value is None or resource.component or len(resource.code.coding) != 1:
+                return None
+            if sent.comparator or sent.unit != newest.unit or sent.code != newest.code:
+                return None
+            numbers.append(sent.value)
+            statuses.add(resource.status)
+        return Plain(self._shelf.glance(positions[0]), moments[: len(numbers)], numbers, statuses)
 
     def _positions(self, codes: Collection[CodeKey]) -> list[int]:
         """Where anything is recorded under one of *codes*, in the order of the record."""
@@ -112,27 +140,22 @@ class LazyObservations:
         """Tell which positions hold which code; this is all that is paid for an Observation nobody asks for."""
         if self._index is not None:
             return self._index
-        own: _Places = defaultdict(lambda: defaultdict(list))
-        parts: _Places = defaultdict(lambda: defaultdict(list))
-        last: str | None = None
-        table = own[last]
-        is_odd = False
-        for position, resource in enumerate(self._resources):
-            codings = resource.code.coding
-            if len(codings) == 1:  # as nearly all are; a loop over one costs as much again
-                coding = codings[0]
-                if coding.system != last:
-                    last = coding.system
-                    table = own[last]
-                table[coding.code].append(position)
-            else:
-                is_odd = is_odd or not codings
-                for coding in codings:
-                    _note(own[coding.system][coding.code], position)
-            if resource.component:
-                for part in resource.component:
-                    for coding in part.code.coding:
-                        _note(parts[coding.system][coding.code], position)
+        own: _Places = defaultdict(list)
+        parts: _Places = defaultdict(list)
+        resources = self._resources
+        codings = list(map(_CODINGS, resources))
+        if set(map(len, codings)) == {1}:  # as in nearly all charts; a loop over one costs as much again
+            for position, sent in enumerate(map(_AS_SENT, chain.from_iterable(codings))):
+                own[sent].append(position)
+        else:
+            for position, several in enumerate(codings):
+                for sent in map(_AS_SENT, several):
+                    _note(own[sent], position)
+        for position in compress(range(len(resources)), map(_COMPONENT, resources)):
+            for part in resources[position].component:
+                for sent in map(_AS_SENT, part.code.coding):
+                    _note(parts[sent], position)
+        is_odd = not all(codings)
         standard, others = _by_key(own)
         if is_odd or others:
             every = set(range(len(self._resources)))
@@ -150,16 +173,11 @@ class LazyObservations:
         if len(positions) < 2:
             return positions
         resources = self._resources
-        texts = [resources[position].effective_date_time for position in positions]
-        if _are_newest_first(texts):
+        moments = _moments([resources[position].effective_date_time for position in positions])
+        if moments is not None and _is_falling(moments):
             return positions
-        keys: Sequence[object]
-        try:
-            keys = order_keys(texts)
-        except ValueError:
-            keys = [_time_key(_when(resources[position], self._zone)) for position in positions]
-        order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)  # type: ignore[arg-type]
-        return [positions[number] for number in order]
+        keys: Sequence[Any] = moments or [_time_key(_when(resources[position], self._zone)) for position in positions]
+        return [positions[number] for number in _falling(keys)]
 
 
 def _note(positions: list[int], position: int) -> None:
@@ -168,28 +186,34 @@ def _note(positions: list[int], position: int) -> None:
         positions.append(position)
 
 
-def _are_newest_first(texts: Sequence[str | None]) -> bool:
-    """Tell whether these are full dateTimes with zones that stand in order already, as they do where a server has sorted."""
+def _moments(texts: Sequence[str | None]) -> list[datetime] | None:
+    """Give the moments of *texts* where these are full dateTimes with zones, as nearly all are; None else."""
     try:
         moments = list(map(datetime.fromisoformat, texts))  # type: ignore[arg-type]
-        return (
-            moments[0].tzinfo is not None
-            and _FULL.issuperset(map(_MARKS, texts))
-            and all(map(ge, moments, moments[1:]))
-        )
-    except (TypeError, ValueError):  # a text that is missing, no date, or without a zone among others with one
-        return False
+        is_full = _FULL.issuperset(map(_MARKS, texts)) and None not in [moment.tzinfo for moment in moments]
+    except (TypeError, ValueError):  # a text that is missing, or no date
+        return None
+    return moments if is_full else None
+
+
+def _is_falling(moments: Sequence[datetime]) -> bool:
+    """Tell whether *moments* stand newest first already, as they do where a server has sorted."""
+    return all(map(ge, moments, moments[1:]))
+
+
+def _falling(keys: Sequence[Any]) -> list[int]:
+    """Give the places of *keys* from the highest to the lowest, equal ones as they stand."""
+    return sorted(range(len(keys)), key=keys.__getitem__, reverse=True)
 
 
 def _by_key(places: _Places) -> tuple[dict[CodeKey, list[int]], dict[CodeKey, list[int]]]:
     """Put together what is written differently and means the same: LOINC and SNOMED codes, and all others."""
     standard: dict[CodeKey, list[int]] = {}
     others: dict[CodeKey, list[int]] = {}
-    for system, codes in places.items():
-        for code, positions in codes.items():
-            key = code_key(system, code) if code else _NO_CODE
-            found = standard if key[0] in _STANDARD else others
-            found[key] = positions if key not in found else sorted({*found[key], *positions})
+    for (system, code), positions in places.items():
+        key = code_key(system, code) if code else _NO_CODE
+        found = standard if key[0] in _STANDARD else others
+        found[key] = positions if key not in found else sorted({*found[key], *positions})
     return standard, others
 
 
@@ -224,25 +248,30 @@ class _Shelf:
 
     def glances(self, positions: Sequence[int]) -> Iterator[Observation | Glance]:
         """Give what stands at *positions*, each made when its turn comes: a `Glance` where one number is all there is."""
-        resources, zone = self._resources, self._zone
+        resources = self._resources
         for position in positions:
             resource = resources[position]
             sent, text = resource.value_quantity, resource.effective_date_time
             if sent is None or sent.value is None or not text or resource.component or len(resource.code.coding) != 1:
                 yield self.at(position)
             else:
-                coding = resource.code.coding[0]
-                yield Glance(
-                    f"Observation/{resource.id}" if resource.id else self._name(position),
-                    resource.status,
-                    coding.system,
-                    coding.code,
-                    sent.value,
-                    sent.unit,
-                    sent.code,
-                    sent.comparator,
-                    read_when(text, zone),
-                )
+                yield self.glance(position)
+
+    def glance(self, position: int) -> Glance:
+        """Give what stands at *position*, which is one number under one code, with a time as text."""
+        resource = self._resources[position]
+        sent, coding = resource.value_quantity, resource.code.coding[0]
+        return Glance(
+            f"Observation/{resource.id}" if resource.id else self._name(position),
+            resource.status,
+            coding.system,
+            coding.code,
+            sent.value,
+            sent.unit,
+            sent.code,
+            sent.comparator,
+            read_when(resource.effective_date_time, self._zone),
+        )
 
 
 class NewestFirst(Sequence[Observation]):

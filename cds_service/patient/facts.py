@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from cds_service.patient.chart_text import moment_text
 from cds_service.patient.codes import CodeKey
 from cds_service.patient.finding import Evidence, Finding, QualityEvent
 from cds_service.patient.known import Known, Measure, is_text_only
-from cds_service.patient.quantity import Amount, Ignored, Plan, plan_of, read_amount, read_number
+from cds_service.patient.quantity import Amount, Ignored, Plan, plain_numbers, plan_of, read_amount, read_number
 from cds_service.patient.record import (
     Coding,
     Concept,
@@ -33,6 +33,7 @@ from cds_service.patient.record import (
     When,
 )
 
+_A_DAY = timedelta(days=1)
 _NOT_USED = frozenset({"entered-in-error", "cancelled"})
 _RESOLVED = frozenset({"inactive", "resolved", "remission"})
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
@@ -136,9 +137,10 @@ class _Reader(Struct):
 
 
 class Fresh(Struct, gc=False):
-    """The values of a measure that may judge today, newest first; *events* tell what was set aside and why."""
+    """What may judge today of a measure; *events* tell what was set aside and why."""
 
-    values: tuple[Value, ...]
+    newest: tuple[Value, ...]
+    """The newest value, with those that cannot be told to be older; empty where none may judge."""
     events: tuple[QualityEvent, ...]
     measure: Measure
     hours: float | None
@@ -148,7 +150,7 @@ class Fresh(Struct, gc=False):
 
     @property
     def why_none(self) -> str:
-        """Why there is none, in words; only where *values* is empty."""
+        """Why there is none, in words; only where *newest* is empty."""
         if self.any_after:
             return f"no {self.measure.name} in the last {duration(self.hours)}"
         if self.any_at_all:
@@ -196,13 +198,35 @@ class Chart:
             found = self._series[measure.id, hours] = self._read_series(measure, hours)
         return found
 
+    def newest_if_plain(self, measure: Measure, hours: float | None) -> Value | None:
+        """Give the newest value of a measure that is mentioned, where all that is recorded of it for so long is usable and
+        plain: sent alike, with times, nothing taken at once with the newest, nothing dated after today. None else.
+
+        Most are, and then no other value need be read to know what may judge today.
+        """
+        if measure.only_with_words or (measure.words and self.by_words()):
+            return None
+        since = None if hours is None else datetime.combine(self._oldest(hours) - _A_DAY, time(), UTC)
+        plain = self.record.observations.plain(self._measures[measure.id], since)
+        if plain is None or plain.newest.when.moment is None or not _NOT_USED.isdisjoint(plain.statuses):
+            return None
+        newest, moments = plain.newest, plain.moments
+        numbers = plain_numbers(plain.numbers, plan_of(newest.unit, newest.unit_code, measure), measure)
+        if numbers is None or self.is_future(newest.when) or (len(moments) > 1 and moments[0] == moments[1]):
+            return None
+        return Value(Amount(numbers[0], numbers[0]), newest.when, partial(_glanced, newest, measure))
+
+    def _oldest(self, hours: float) -> date:
+        """The first day on which a value may have been taken that is not older than *hours*, with one to spare."""
+        return self.on - timedelta(days=hours // 24 + 1)
+
     def _read_series(self, measure: Measure, hours: float | None) -> Series:
         reader = self._reader(measure)
         series = reader.series
         if hours is None:
             self._read_on(measure, reader, None)
             return series
-        oldest = self.on - timedelta(days=hours // 24 + 1)
+        oldest = self._oldest(hours)
         for values, faulty, future in reader.steps:
             if _is_before(series.values[values - 1].when, oldest):
                 return Series(series.values[:values], series.faulty[:faulty], series.future[:future])
@@ -286,6 +310,10 @@ class Chart:
             return Observations((*observations.coded(self._measures[measure.id]), *worded)).all()
         look = observations.coded if measure.only_with_words else observations.measured
         return look(self._measures[measure.id])
+
+    def mentions_measure(self, measure: Measure) -> bool:
+        """Tell whether something of *measure* may be recorded."""
+        return measure.id in self.measures_mentioned()
 
     def measures_mentioned(self) -> Set[str]:
         """Name the measures of which something may be recorded; what is not named here has no value at all."""
@@ -572,11 +600,19 @@ class Asked:
         return question.compare(fresh, self)
 
     def _read_fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
+        if not self.chart.mentions_measure(measure):
+            return None if self.record.observations is None else Fresh((), (), measure, hours, False, False)
+        newest = self.chart.newest_if_plain(measure, hours)
+        if newest is None:
+            return self._look_through(measure, hours)
+        any_after = not (measure.must_follow_operation and self.is_before_operation(newest.when))
+        if any_after and (hours is None or self._not_older([newest], hours)):
+            return Fresh((newest,), (), measure, hours, True, True)
+        return Fresh((), (self._set_aside(measure, newest, any_after, hours),), measure, hours, any_after, True)
+
+    def _look_through(self, measure: Measure, hours: float | None) -> Fresh:
+        """Judge one value after the other: some are faulty, from the future, of one day without times, or sent otherwise."""
         series = self.chart.series(measure, hours)
-        if series is None:
-            return None
-        if not (series.values or series.faulty or series.future):
-            return Fresh((), (), measure, hours, False, False)
         after = series.values
         if measure.must_follow_operation:
             day = self.operation.date
@@ -584,9 +620,9 @@ class Asked:
         fresh = after if hours is None else self._not_older(after, hours)
         events = series.future[:1]
         events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
-        if not fresh:
-            events += self._set_aside(measure, series, after, hours)
-        return Fresh(tuple(fresh), tuple(events), measure, hours, bool(after), bool(series.values))
+        if not fresh and series.values:
+            events.append(self._set_aside(measure, (after or series.values)[0], bool(after), hours))
+        return Fresh(_newest_of(fresh), tuple(events), measure, hours, bool(after), bool(series.values))
 
     def _not_older(self, values: list[Value], hours: float) -> list[Value]:
         age_hours = self.chart.age_hours
@@ -602,21 +638,32 @@ class Asked:
             return True
         return day >= self.on - timedelta(hours=hours)
 
-    def _set_aside(
-        self, measure: Measure, series: Series, after: list[Value], hours: float | None
-    ) -> list[QualityEvent]:
-        if after:
-            newest = after[0]
-            if newest.when is None or newest.when.latest is None:
-                text = f"{measure.name} has no date, so nobody can tell whether it still holds; measure again"
-            else:
-                text = f"{measure.name} of {moment_text(newest.evidence.date)} is older than {duration(hours)}; measure again"
-            return [QualityEvent("DQ11", measure.id, text, newest.evidence)]
-        if series.values:
-            newest = series.values[0]
-            text = f"{measure.name} of {moment_text(newest.evidence.date)} was taken before the operation"
-            return [QualityEvent("DQ10", measure.id, text, newest.evidence)]
-        return []
+    def _set_aside(self, measure: Measure, newest: Value, is_after: bool, hours: float | None) -> QualityEvent:
+        """Say why the *newest* value does not count."""
+        rule, day = "DQ11", moment_text(newest.evidence.date)
+        if not is_after:
+            rule, text = "DQ10", f"{measure.name} of {day} was taken before the operation"
+        elif newest.when is None or newest.when.latest is None:
+            text = f"{measure.name} has no date, so nobody can tell whether it still holds; measure again"
+        else:
+            text = f"{measure.name} of {day} is older than {duration(hours)}; measure again"
+        return QualityEvent(rule, measure.id, text, newest.evidence)
+
+
+def _newest_of(values: Sequence[Value]) -> tuple[Value, ...]:
+    """Give the newest of *values*, which stand newest first, with those that cannot be told to be older."""
+    if len(values) < 2:
+        return tuple(values)
+    return tuple([value for value in values if same_time(value, values[0])])
+
+
+def same_time(one: Value, other: Value) -> bool:
+    """Two values of one day without clock times cannot be put in order: both count as the newest."""
+    if one.when is None or other.when is None:
+        return one.when is other.when
+    if one.when.moment is not None and other.when.moment is not None:
+        return one.when.moment == other.when.moment
+    return one.when.latest == other.when.latest
 
 
 def duration(hours: float | None) -> str:

@@ -277,6 +277,15 @@ def read_number(number: float, comparator: str | None, plan: Plan, measure: Meas
     return _bounded(converted, comparator) if comparator else Amount(converted, converted)
 
 
+def plain_numbers(numbers: list[float], plan: Plan, measure: Measure) -> list[float] | None:
+    """As `read_number`, of many at once; None where one of them is not possible or may mean something else."""
+    if not isinstance(plan, tuple) or (measure.fraction_is_percent and min(numbers) <= 1):
+        return None
+    factor, offset = plan
+    converted = [round(number * factor + offset, _DECIMALS) for number in numbers]
+    return converted if measure.plausible_from <= min(converted) and max(converted) <= measure.plausible_to else None
+
+
 def _short(unit: str | None) -> str | None:
     return unit if unit is None or len(unit) <= _LONGEST_UNIT else "(long text)"
 

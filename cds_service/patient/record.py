@@ -134,6 +134,16 @@ class Glance(Struct, frozen=True, gc=False):
     when: When
 
 
+class Plain(Struct, gc=False):
+    """What is recorded under some codes, newest first, where each is one number in the same unit at a moment with a zone."""
+
+    newest: Glance
+    moments: list[datetime]
+    numbers: list[float]
+    """As sent; those at *moments*."""
+    statuses: set[str | None]
+
+
 class Condition(Struct, frozen=True, gc=False):
     reference: str
     code: Concept
@@ -234,6 +244,11 @@ class Observations:
     def measured(self, codes: Collection[CodeKey]) -> Iterable[Observation | Glance]:
         """As `coded`, but what is one number under one code may come as a `Glance`."""
         return self.coded(codes)
+
+    def plain(self, codes: Collection[CodeKey], since: datetime | None) -> Plain | None:
+        """Give the newest under *codes* with all from *since* on, at one look; None where they are not plain enough, and must
+        be gone through one by one."""
+        return None
 
     def telling(self, codes: Collection[CodeKey], tells: Callable[[Observation], bool]) -> Iterable[Observation]:
         """As `coded`, but may leave out those for which *tells*, which looks only at code and value, says no."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cds_service.patient.chart_text import moment_text
-from cds_service.patient.facts import Asked, Fresh, Value
+from cds_service.patient.facts import Asked, Fresh, Value, same_time
 from cds_service.patient.finding import Answer, Evidence, Finding, QualityEvent
 from cds_service.patient.known import Measure
 from cds_service.patient.quantity import Amount
@@ -17,22 +17,6 @@ NO_OBSERVATIONS = "observations could not be had"
 _NEEDS = frozenset({"observations"})
 _HOURS_A_DAY = 24.0
 _ANSWERS = {True: Answer.MET, None: Answer.UNKNOWN, False: Answer.NOT_MET}
-
-
-def _same_time(one: Value, other: Value) -> bool:
-    """Two values of one day without clock times cannot be put in order: both count as the newest."""
-    if one.when is None or other.when is None:
-        return one.when is other.when
-    if one.when.moment is not None and other.when.moment is not None:
-        return one.when.moment == other.when.moment
-    return one.when.latest == other.when.latest
-
-
-def newest(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Give the newest value, with those that cannot be told to be older."""
-    if len(values) < 2:
-        return values
-    return tuple([value for value in values if _same_time(value, values[0])])
 
 
 def _unasked(measure: Measure) -> Finding:
@@ -139,9 +123,9 @@ class MeasureIs:
         fresh = self.days.look(asked)(self.measure, self.hours)
         if fresh is None:
             return _unasked(self.measure)
-        if not fresh.values:
+        if not fresh.newest:
             return _nothing(self.measure, fresh)
-        candidates = newest(fresh.values)
+        candidates = fresh.newest
         ruled_out = self.days.rule_out(candidates[0], asked, fresh.events)
         if ruled_out is not None:
             return ruled_out
@@ -176,13 +160,13 @@ class Change:
         fresh = self.days.look(asked)(self.measure, self.hours)
         if fresh is None:
             return _unasked(self.measure)
-        if not fresh.values:
+        if not fresh.newest:
             return _nothing(self.measure, fresh)
         return asked.compared(self, fresh)
 
     def compare(self, fresh: Fresh, asked: Asked) -> Finding:
         """Answer for *fresh*, which holds a value."""
-        latest = newest(fresh.values)
+        latest = fresh.newest
         ruled_out = self.days.rule_out(latest[0], asked, fresh.events)
         if ruled_out is not None:
             return ruled_out
@@ -236,7 +220,7 @@ def newest_of(values: Iterable[Value]) -> tuple[Value, ...]:
     """Give the newest of dated values as `newest` does, and look at none but the first beyond its day."""
     found: list[Value] = []
     for value in values:
-        if not found or _same_time(value, found[0]):
+        if not found or same_time(value, found[0]):
             found.append(value)
         elif value.when.latest < found[0].when.latest:
             break
@@ -271,13 +255,13 @@ class Trend:
         fresh = asked.fresh(self.measure, self.hours)
         if fresh is None:
             return _unasked(self.measure)
-        if not fresh.values:
+        if not fresh.newest:
             return _nothing(self.measure, fresh)
         return asked.compared(self, fresh)
 
     def compare(self, fresh: Fresh, asked: Asked) -> Finding:
         """Answer for *fresh*, which holds a value."""
-        chain = [fresh.values[0]]
+        chain = [fresh.newest[0]]
         for value in asked.after_operation(self.measure):
             if len(chain) == self.sessions:
                 break
@@ -318,9 +302,9 @@ class Drop:
             if fresh is None:
                 return _unasked(measure)
             events += fresh.events
-            if not fresh.values:
+            if not fresh.newest:
                 return _nothing(measure, fresh)
-            found.append(fresh.values[0])
+            found.append(fresh.newest[0])
         sitting, standing = found
         drop = round(sitting.amount.low - standing.amount.high, 6)
         return Finding(

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.intake.dates import (
-    order_keys,
     read_age,
     read_age_range,
     read_period,
@@ -251,30 +250,6 @@ def test_a_timing_may_name_only_its_bounds_or_nothing() -> None:
 
     assert bounded is not None and bounded.latest == date(2026, 3, 9)
     assert read_timing(Timing(), UTC) is None and read_timing(Timing(repeat=Repeat()), UTC) is None
-
-
-# -- sorting ---------------------------------------------------------------------------------------------------------
-
-
-def test_moments_written_alike_sort_as_they_are() -> None:
-    texts = ["2026-03-01T10:00:00Z", "2026-03-02T09:00:00Z"]
-
-    assert order_keys(texts) == texts
-
-
-def test_moments_of_different_zones_sort_by_their_instant() -> None:
-    keys = order_keys(["2026-03-01T10:00:00+02:00", "2026-03-01T09:30:00+00:00", "2026-03-01T10:00:00+01:00"])
-
-    assert keys[0] < keys[2] < keys[1]
-
-
-@pytest.mark.parametrize(
-    "texts",
-    [["2026-03-01"], [None], ["2026-03-01T10:00:00"], ["2026-W09-7T10:00:00Z"], ["2026-03-01T10:00+02:00"], [""]],
-)
-def test_anything_but_full_moments_is_left_to_careful_reading(texts: list) -> None:
-    with pytest.raises(ValueError):
-        order_keys(texts)
 
 
 _days = st.dates().map(str) | st.text(alphabet="0123456789-W \u0663\uff12", min_size=10, max_size=10)

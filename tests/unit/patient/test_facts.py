@@ -25,7 +25,7 @@ def _fresh(patient, measure: str):
 
 @pytest.mark.parametrize(("days_ago", "fresh"), [(0, True), (1, True), (2, False)])
 def test_without_clock_times_a_day_is_24_hours(days_ago: int, fresh: bool) -> None:
-    assert bool(_fresh(DISC.measured("temperature", 37.0, days_ago=days_ago), "temperature").values) is fresh
+    assert bool(_fresh(DISC.measured("temperature", 37.0, days_ago=days_ago), "temperature").newest) is fresh
 
 
 @pytest.mark.parametrize(("hours", "fresh"), [(23.9, True), (24, True), (24.1, False)])
@@ -33,7 +33,7 @@ def test_with_both_moments_hours_count(hours: float, fresh: bool) -> None:
     taken = noon() - timedelta(hours=hours)
     patient = DISC.measured("temperature", 37.0, when=a_moment(taken)).but(at=noon())
 
-    assert bool(_fresh(patient, "temperature").values) is fresh
+    assert bool(_fresh(patient, "temperature").newest) is fresh
 
 
 @pytest.mark.parametrize("which", ["ask", "value"])
@@ -42,20 +42,20 @@ def test_a_clock_time_without_zone_falls_back_to_days(which: str) -> None:
     at, taken = (naive, noon()) if which == "ask" else (noon(), naive)
     patient = DISC.measured("temperature", 37.0, when=a_moment(taken)).but(at=at)
 
-    assert _fresh(patient, "temperature").values
+    assert _fresh(patient, "temperature").newest
 
 
 def test_a_value_later_today_is_in_the_future_when_the_moment_is_known() -> None:
     patient = DISC.measured("temperature", 39.5, when=a_moment(noon() + timedelta(minutes=1))).but(at=noon())
 
-    assert not _fresh(patient, "temperature").values
+    assert not _fresh(patient, "temperature").newest
     assert [event.rule for event in _fresh(patient, "temperature").events] == ["DQ10"]
 
 
 def test_a_partial_date_counts_as_its_earliest_day() -> None:
     month = When(date(2026, 5, 1), date(2026, 5, 31), Precision.MONTH, "2026-05")
 
-    assert not _fresh(DISC.measured("pain", 5, when=month), "pain").values
+    assert not _fresh(DISC.measured("pain", 5, when=month), "pain").newest
 
 
 def test_a_value_of_the_day_of_the_operation_counts_as_after_it() -> None:
@@ -78,7 +78,7 @@ def test_who_asks_for_a_day_gets_no_more_where_others_have_asked_for_a_month() -
 
 
 def test_bone_density_may_be_older_than_the_operation() -> None:
-    assert _fresh(DISC.measured("t_score", -3, days_ago=400), "t_score").values
+    assert _fresh(DISC.measured("t_score", -3, days_ago=400), "t_score").newest
 
 
 def test_observations_that_could_not_be_had_give_no_answer() -> None:
@@ -106,7 +106,7 @@ def test_a_faulty_value_matters_only_while_a_good_one_would() -> None:
 
 @pytest.mark.parametrize("status", ["entered-in-error", "cancelled"])
 def test_mistaken_observations_do_not_exist(status: str) -> None:
-    assert not _fresh(DISC.measured("temperature", 39.5, status=status), "temperature").values
+    assert not _fresh(DISC.measured("temperature", 39.5, status=status), "temperature").newest
 
 
 def test_blood_pressure_is_read_from_components_and_alone() -> None:
@@ -118,8 +118,8 @@ def test_blood_pressure_is_read_from_components_and_alone() -> None:
         ),
     )
 
-    assert _fresh(panel, "systolic").values[0].amount.low == 131
-    assert _fresh(panel, "diastolic").values[0].amount.low == 81
+    assert _fresh(panel, "systolic").newest[0].amount.low == 131
+    assert _fresh(panel, "diastolic").newest[0].amount.low == 81
 
 
 def test_a_measure_without_code_is_known_by_its_words() -> None:
@@ -127,22 +127,22 @@ def test_a_measure_without_code_is_known_by_its_words() -> None:
     other = DISC.observed(Concept((Coding("http://local", "x", "Timed up and go"),)), Quantity(13, "s"))
     coded_else = DISC.observed(a_concept("loinc", "1-8", "timed up and go"), Quantity(13, "s"))
 
-    assert [value.amount.low for value in _fresh(patient, "tug").values] == [13, 9]
-    assert _fresh(other, "tug").values
-    assert not _fresh(coded_else, "tug").values
+    assert [value.amount.low for value in patient.asked().chart.series(MEASURES["tug"]).values] == [13, 9]
+    assert _fresh(other, "tug").newest
+    assert not _fresh(coded_else, "tug").newest
 
 
 def test_leg_pain_needs_the_leg_to_be_named() -> None:
     noted = DISC.measured("pain", 5, notes=("pain in the left leg",))
 
-    assert _fresh(noted, "leg_pain").values
-    assert not _fresh(DISC.measured("pain", 5), "leg_pain").values
+    assert _fresh(noted, "leg_pain").newest
+    assert not _fresh(DISC.measured("pain", 5), "leg_pain").newest
 
 
 def test_a_comparator_is_shown_as_sent() -> None:
-    assert _fresh(DISC.measured("crp", 5, comparator="<"), "crp").values[0].evidence.value == "<5 mg/L"
-    assert _fresh(DISC.measured("inr", 2, None), "inr").values[0].evidence.value == "2"
-    assert _fresh(DISC.measured("crp", "<5 mg/L"), "crp").values[0].evidence.value == "<5 mg/L"
+    assert _fresh(DISC.measured("crp", 5, comparator="<"), "crp").newest[0].evidence.value == "<5 mg/L"
+    assert _fresh(DISC.measured("inr", 2, None), "inr").newest[0].evidence.value == "2"
+    assert _fresh(DISC.measured("crp", "<5 mg/L"), "crp").newest[0].evidence.value == "<5 mg/L"
 
 
 @pytest.mark.parametrize(
