@@ -44,10 +44,7 @@ def read_when(text: str, zone: tzinfo) -> When:
         except ValueError:
             pass  # anything else is read with care
         else:
-            if moment.tzinfo is UTC and zone is UTC:
-                day = moment.date()
-                return When(day, day, _TIME, text, moment)
-            return _at(moment, text, zone)
+            return when_of(moment, text, zone)
     stripped = text.strip()
     found = _SHAPE.match(stripped) or _COMPACT.match(stripped)
     if not found:
@@ -64,7 +61,7 @@ def read_when(text: str, zone: tzinfo) -> When:
     if found.re is _SHAPE and found[4]:
         moment = _odd_moment(stripped)
         if moment is not None:
-            return _at(moment, text, zone)
+            return when_of(moment, text, zone)
     return When(earliest, earliest, Precision.DAY, text)
 
 
@@ -149,7 +146,11 @@ def _odd_moment(text: str) -> datetime | None:
         return None
 
 
-def _at(moment: datetime, text: str, zone: tzinfo) -> When:
+def when_of(moment: datetime, text: str, zone: tzinfo) -> When:
+    """Give the *moment* that was read in *text* as it is in the service's zone."""
+    if moment.tzinfo is UTC and zone is UTC:
+        day = moment.date()
+        return When(day, day, _TIME, text, moment)
     try:
         local = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
     except (ValueError, OverflowError):

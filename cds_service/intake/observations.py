@@ -12,10 +12,10 @@ from typing import Any, overload
 from msgspec import Raw
 
 from cds_service.intake import shapes
-from cds_service.intake.dates import plain_zone, read_period, read_timing, read_when
+from cds_service.intake.dates import plain_zone, read_period, read_timing, read_when, when_of
 from cds_service.intake.mend import Faults, read_part
 from cds_service.patient.codes import CodeKey, code_key
-from cds_service.patient.record import Coding, Component, Concept, Glance, Observation, Plain, Quantity, When
+from cds_service.patient.record import NOT_USED, Coding, Component, Concept, Glance, Observation, Plain, Quantity, When
 
 _STANDARD = frozenset({"loinc", "snomed"})
 _MARKS, _FULL = itemgetter(slice(4, 17, 3)), frozenset({"--T::"})
@@ -64,27 +64,31 @@ class LazyObservations:
         """Give the newest under *codes* with all from *since* on, at one look; None where they are not plain enough."""
         positions, resources = self._positions(codes), self._resources
         moments = _moments([resources[position].effective_date_time for position in positions])
-        if not moments:
+        if moments is None:
             return None
-        if not _is_falling(moments):
+        if len(moments) > 1 and not _is_falling(moments):
             order = _falling(moments)
             positions = [positions[number] for number in order]
             moments = [moments[number] for number in order]
-        newest = resources[positions[0]].value_quantity
         numbers: list[float] = []
-        statuses: set[str | None] = set()
+        newest: tuple[shapes.Coding, shapes.Quantity] | None = None
         for position, moment in zip(positions, moments, strict=True):
-            if numbers and since is not None and moment < since:
+            if newest is not None and since is not None and moment < since:
                 break
-            resource = resources[position]
-            sent = resource.value_quantity
-            if sent is None or sent.value is None or resource.component or len(resource.code.coding) != 1:
+            found = _one_number(resources[position], codes)
+            if found is None or resources[position].status in NOT_USED:
                 return None
-            if sent.comparator or sent.unit != newest.unit or sent.code != newest.code:
+            coding, sent = found
+            if newest is None:
+                newest = found
+            elif sent.unit != newest[1].unit or sent.code != newest[1].code:
                 return None
             numbers.append(sent.value)
-            statuses.add(resource.status)
-        return Plain(self._shelf.glance(positions[0]), moments[: len(numbers)], numbers, statuses)
+        is_alone = len(moments) == 1 or moments[1] != moments[0]
+        if newest is None or not is_alone:
+            return None
+        when = self._shelf.when(positions[0], moments[0])
+        return Plain(self._shelf.glance(positions[0], *newest, when), numbers)
 
     def _positions(self, codes: Collection[CodeKey]) -> list[int]:
         """Where anything is recorded under one of *codes*, in the order of the record."""
@@ -201,6 +205,29 @@ def _is_falling(moments: Sequence[datetime]) -> bool:
     return all(map(ge, moments, moments[1:]))
 
 
+def _one_number(
+    resource: shapes.Observation, codes: Collection[CodeKey]
+) -> tuple[shapes.Coding, shapes.Quantity] | None:
+    """Give the one number that is sent under one of *codes*, be it the Observation's own or a component's; None where there is
+    more to it."""
+    part: shapes.Observation | shapes.Component = resource
+    if resource.component:
+        if any([code_key(one.system, one.code) in codes for one in resource.code.coding]):
+            return None
+        parts = [
+            part
+            for part in resource.component
+            if any([code_key(one.system, one.code) in codes for one in part.code.coding])
+        ]
+        if len(parts) != 1:
+            return None
+        part = parts[0]
+    coding, sent = part.code.coding, part.value_quantity
+    if len(coding) != 1 or sent is None or sent.value is None or sent.comparator:
+        return None
+    return coding[0], sent
+
+
 def _falling(keys: Sequence[Any]) -> list[int]:
     """Give the places of *keys* from the highest to the lowest, equal ones as they stand."""
     return sorted(range(len(keys)), key=keys.__getitem__, reverse=True)
@@ -255,12 +282,11 @@ class _Shelf:
             if sent is None or sent.value is None or not text or resource.component or len(resource.code.coding) != 1:
                 yield self.at(position)
             else:
-                yield self.glance(position)
+                yield self.glance(position, resource.code.coding[0], sent, read_when(text, self._zone))
 
-    def glance(self, position: int) -> Glance:
-        """Give what stands at *position*, which is one number under one code, with a time as text."""
+    def glance(self, position: int, coding: shapes.Coding, sent: shapes.Quantity, when: When) -> Glance:
+        """Give the number *sent* at *position* under *coding*."""
         resource = self._resources[position]
-        sent, coding = resource.value_quantity, resource.code.coding[0]
         return Glance(
             f"Observation/{resource.id}" if resource.id else self._name(position),
             resource.status,
@@ -270,8 +296,12 @@ class _Shelf:
             sent.unit,
             sent.code,
             sent.comparator,
-            read_when(resource.effective_date_time, self._zone),
+            when,
         )
+
+    def when(self, position: int, moment: datetime) -> When:
+        """Give the *moment* that has been read of what stands at *position*."""
+        return when_of(moment, self._resources[position].effective_date_time, self._zone)
 
 
 class NewestFirst(Sequence[Observation]):

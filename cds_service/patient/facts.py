@@ -20,6 +20,7 @@ from cds_service.patient.finding import Evidence, Finding, QualityEvent
 from cds_service.patient.known import Known, Measure, is_text_only
 from cds_service.patient.quantity import Amount, Ignored, Plan, plain_numbers, plan_of, read_amount, read_number
 from cds_service.patient.record import (
+    NOT_USED,
     Coding,
     Concept,
     Condition,
@@ -33,8 +34,7 @@ from cds_service.patient.record import (
     When,
 )
 
-_A_DAY = timedelta(days=1)
-_NOT_USED = frozenset({"entered-in-error", "cancelled"})
+_A_DAY, _MIDNIGHT = timedelta(days=1), time()
 _RESOLVED = frozenset({"inactive", "resolved", "remission"})
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _NOT_TAKEN = frozenset(
@@ -206,13 +206,13 @@ class Chart:
         """
         if measure.only_with_words or (measure.words and self.by_words()):
             return None
-        since = None if hours is None else datetime.combine(self._oldest(hours) - _A_DAY, time(), UTC)
+        since = None if hours is None else datetime.combine(self._oldest(hours) - _A_DAY, _MIDNIGHT, UTC)
         plain = self.record.observations.plain(self._measures[measure.id], since)
-        if plain is None or plain.newest.when.moment is None or not _NOT_USED.isdisjoint(plain.statuses):
+        if plain is None:
             return None
-        newest, moments = plain.newest, plain.moments
+        newest = plain.newest
         numbers = plain_numbers(plain.numbers, plan_of(newest.unit, newest.unit_code, measure), measure)
-        if numbers is None or self.is_future(newest.when) or (len(moments) > 1 and moments[0] == moments[1]):
+        if numbers is None or newest.when.moment is None or self.is_future(newest.when):
             return None
         return Value(Amount(numbers[0], numbers[0]), newest.when, partial(_glanced, newest, measure))
 
@@ -248,7 +248,7 @@ class Chart:
             before = len(values)
             if isinstance(one, Observation):
                 self._read_one(one, measure, series)
-            elif one.status not in _NOT_USED:
+            elif one.status not in NOT_USED:
                 sent_in = (one.unit, one.unit_code)
                 if sent_in != reader.sent_in:
                     reader.sent_in, reader.plan = sent_in, plan_of(one.unit, one.unit_code, measure)
@@ -262,7 +262,7 @@ class Chart:
 
     def _read_one(self, one: Observation, measure: Measure, series: Series) -> None:
         """Add to *series* what *one* Observation says of *measure*."""
-        if one.status in _NOT_USED or measure.only_with_words and not _names_any(one, measure.only_with_words):
+        if one.status in NOT_USED or measure.only_with_words and not _names_any(one, measure.only_with_words):
             return
         for concept, raw in _parts(one, measure):
             amount = read_amount(raw, measure)
@@ -386,7 +386,7 @@ class Chart:
             settled: set[CodeKey] = set()
             candidates = self.record.observations.telling(self.known.index.observable, self._tells_a_finding)
             for observation in (*candidates, *self.by_words()):
-                if observation.status not in _NOT_USED and not self.is_future(observation.when):
+                if observation.status not in NOT_USED and not self.is_future(observation.when):
                     self._add_observation(observation, found, settled)
         return {codelist: tuple(mentions) for codelist, mentions in found.items()}
 
@@ -606,7 +606,7 @@ class Asked:
         if newest is None:
             return self._look_through(measure, hours)
         any_after = not (measure.must_follow_operation and self.is_before_operation(newest.when))
-        if any_after and (hours is None or self._not_older([newest], hours)):
+        if any_after and (hours is None or self._is_not_older(newest, hours)):
             return Fresh((newest,), (), measure, hours, True, True)
         return Fresh((), (self._set_aside(measure, newest, any_after, hours),), measure, hours, any_after, True)
 
@@ -625,8 +625,11 @@ class Asked:
         return Fresh(_newest_of(fresh), tuple(events), measure, hours, bool(after), bool(series.values))
 
     def _not_older(self, values: list[Value], hours: float) -> list[Value]:
-        age_hours = self.chart.age_hours
-        return [value for value in values if (age := age_hours(value.when)) is not None and age <= hours]
+        return [value for value in values if self._is_not_older(value, hours)]
+
+    def _is_not_older(self, value: Value, hours: float) -> bool:
+        age = self.chart.age_hours(value.when)
+        return age is not None and age <= hours
 
     def _is_recent(self, event: QualityEvent, hours: float | None) -> bool:
         """A value that could not be read matters only where a good one would have counted."""

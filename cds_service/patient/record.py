@@ -120,6 +120,10 @@ class Observation(Struct, frozen=True, gc=False):
     notes: tuple[str, ...] = ()
 
 
+NOT_USED = frozenset({"entered-in-error", "cancelled"})
+"""Statuses of an Observation that says nothing."""
+
+
 class Glance(Struct, frozen=True, gc=False):
     """As much of an Observation as a measure looks at, where it is one number under one code; parts as sent."""
 
@@ -135,13 +139,12 @@ class Glance(Struct, frozen=True, gc=False):
 
 
 class Plain(Struct, gc=False):
-    """What is recorded under some codes, newest first, where each is one number in the same unit at a moment with a zone."""
+    """What is recorded under some codes, newest first, where each is one number in the same unit, in force, at a moment with
+    a zone, and nothing was taken at once with the newest."""
 
     newest: Glance
-    moments: list[datetime]
     numbers: list[float]
-    """As sent; those at *moments*."""
-    statuses: set[str | None]
+    """As sent, the newest first."""
 
 
 class Condition(Struct, frozen=True, gc=False):
