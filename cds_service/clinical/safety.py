@@ -119,25 +119,20 @@ def _judge_touched(asked: Asked, operation: Operation, knowledge: Knowledge) -> 
     settled = settle("rules", knowledge.rules_in_order, _ask_blank, asked, knowledge)
     if settled is None:
         return None
+    outcome = settled.walk(chart).outcome(asked)
     judgements: list[Judgement] = []
-    quality: list[QualityEvent] = []
-    places = settled.open_to(chart)
-    unknown = [found for found in settled.answers if found[0] not in places]
-    for place in places:
-        end = settled.trees.follow(place, asked) if place not in settled.always else None
-        if end is not None:
-            told = end.answer
-            quality += [event for look in end.set_aside for event in asked.fresh(look.measure, look.hours).events]
-        else:
-            judgement = _judge_rule(knowledge.rules_in_order[place], 0, asked)
-            if judgement.grade is not None and judgement.grade.sets_protocol:
-                return None
-            judgements.append(judgement)
-            told = tuple(_unknown(judgement)) if judgement.open_grades else None
-            quality += judgement.quality
-        if told:
-            unknown.append((place, told))
-    unknown.sort(key=itemgetter(0))
+    quality = [event for look in outcome.looks for event in asked.fresh(look.measure, look.hours).events]
+    unknown = outcome.told
+    for place in outcome.ask:
+        judgement = _judge_rule(knowledge.rules_in_order[place], 0, asked)
+        if judgement.grade is not None and judgement.grade.sets_protocol:
+            return None
+        judgements.append(judgement)
+        quality += judgement.quality
+        if judgement.open_grades:
+            unknown = (*unknown, (place, tuple(_unknown(judgement))))
+    if unknown is not outcome.told:
+        unknown = sorted(unknown, key=itemgetter(0))
     return _together(
         judgements,
         (operation,),
@@ -402,7 +397,7 @@ def modifiers_of(about: Sequence[Asked], knowledge: Knowledge) -> tuple[tuple[Mo
     lowest_dose = False
     for asked in about:
         settled = settle("modifiers", knowledge.modifiers, _hold_blank, asked, knowledge)
-        places = settled.open_to(asked.chart) if settled is not None else range(len(knowledge.modifiers))
+        places = settled.walk(asked.chart).places if settled is not None else range(len(knowledge.modifiers))
         for modifier in map(knowledge.modifiers.__getitem__, places):
             finding = modifier.when.ask(asked)
             if finding.is_met:

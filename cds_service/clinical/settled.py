@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any, TypeVar
 
 from cds_service.clinical.trees import IMAGINED, Answered, BlankChart, Limits, Trees, first_of
+from cds_service.clinical.walk import Mentioned, Walk
 from cds_service.knowledge.model import Knowledge
 from cds_service.patient.criteria import questions_in
 from cds_service.patient.facts import Asked, Chart, OperationFacts
@@ -28,6 +29,8 @@ from cds_service.patient.questions.about_operation import Age, Since, age_bounds
 from cds_service.patient.record import Observations, Patient, PatientRecord, Precision, When
 
 Number = TypeVar("Number", int, float)
+_MOST_WALKS = 32
+"""How many kinds of charts, by what they mention, are kept for one scene."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +45,31 @@ class Settled:
     answers: tuple[tuple[int, Any], ...]
     """(place, answer) of those that need not be asked and have something to tell."""
     trees: Trees
+    _walks: dict[Mentioned, Walk] = field(default_factory=dict)
 
-    def open_to(self, chart: Chart) -> list[int]:
-        """Give the places of those that *chart* may change, in order."""
+    def walk(self, chart: Chart) -> Walk:
+        """Give the walk through those that *chart* may change."""
+        mentioned = Mentioned.by(chart)
+        walk = self._walks.get(mentioned)
+        if walk is None:
+            if len(self._walks) >= _MOST_WALKS:
+                self._walks.clear()
+            places = self._open_to(mentioned)
+            told = tuple(found for found in self.answers if found[0] not in places)
+            walk = self._walks[mentioned] = Walk(places, self.always, told, mentioned, self.trees)
+        return walk
+
+    def _open_to(self, mentioned: Mentioned) -> tuple[int, ...]:
+        """Give the places of those that a chart may change which mentions this, in order."""
         places = set(self.always)
-        for table, mentioned in (
-            (self.by_measure, chart.measures_mentioned()),
-            (self.by_codelist, chart.codelists_mentioned()),
-            (self.by_medicine, chart.medicines_mentioned()),
+        for table, ids in (
+            (self.by_measure, mentioned.measures),
+            (self.by_codelist, mentioned.codelists),
+            (self.by_medicine, mentioned.medicines),
         ):
-            for one in mentioned:
-                if one in table:
-                    places.update(table[one])
-        return sorted(places)
+            for one in ids & table.keys():
+                places.update(table[one])
+        return tuple(sorted(places))
 
 
 def settle(

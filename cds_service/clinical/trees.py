@@ -31,7 +31,7 @@ IMAGINED = date(2000, 1, 1)
 """The day of imagined charts and operations. Any will do."""
 _MOST_BRANCHES = 300
 """How large the trees of one scene may grow together; charts beyond that are asked about."""
-_NEVER, _BEFORE, _OLD = (-1, None), (-2, None), (-3, None)
+NEVER, _BEFORE, _OLD = (-1, None), (-2, None), (-3, None)
 """Why there is no value: none at all, none since the operation, none that is fresh."""
 
 Branch = tuple[int, int | None]
@@ -120,7 +120,7 @@ class Fork:
         """Tell where the newest value of *asked* lies; None where it is no plain number, or there are several."""
         fresh = asked.fresh(self.look.measure, self.look.hours)
         if not fresh.newest:
-            return _OLD if fresh.any_after else _BEFORE if fresh.any_at_all else _NEVER
+            return _OLD if fresh.any_after else _BEFORE if fresh.any_at_all else NEVER
         candidates = fresh.newest
         amount = candidates[0].amount
         if len(candidates) > 1 or not amount.is_exact:
@@ -136,7 +136,7 @@ class Fork:
         place, stretch = branch
         values = () if place < 0 else (Value(_amount_at(place, self.limits), self._taken(stretch), _nobodys),)
         look = self.look
-        return Fresh(values, (look,), look.measure, look.hours, branch == _OLD, branch != _NEVER)
+        return Fresh(values, (look,), look.measure, look.hours, branch == _OLD, branch != NEVER)
 
     def _taken(self, stretch: int | None) -> When | None:
         if stretch is None or stretch < 0:
@@ -249,14 +249,15 @@ class Trees:
         self._roots: dict[int, Node] = {}
         self._size = 0
 
-    def follow(self, place: int, asked: Asked) -> End | None:
-        """Give what the question at *place* comes to for *asked*; None where it has to be asked itself."""
+    def follow(self, place: int, branch_of: Callable[[Fork | Comparison], Branch | None]) -> End | None:
+        """Give what the question at *place* comes to along the branches that *branch_of* tells; None where it has to be asked
+        about the chart itself."""
         if place not in self._roots:
             self._roots[place] = self._grow(place, ())
         node = self._roots[place]
         way: list[tuple[Fork | Comparison, Branch]] = []
         while isinstance(node, _BRANCHING):
-            branch = node.branch_of(asked)
+            branch = branch_of(node)
             if branch is None:
                 return None
             way.append((node, branch))
@@ -266,9 +267,7 @@ class Trees:
                 node.branches[branch] = node = self._grow(place, way)
             else:
                 return None
-        if node is None or not node.codelists.isdisjoint(asked.chart.codelists_mentioned()):
-            return None
-        return node if node.medicines.isdisjoint(asked.chart.medicines_mentioned()) else None
+        return node
 
     def _grow(self, place: int, way: Sequence[tuple[Fork | Comparison, Branch]]) -> Node:
         self._size += 1
@@ -284,4 +283,6 @@ class Trees:
             return Fork(look, self._limits.values.get(measure, ()), self._limits.taken.get(measure, ()))
         except _LooksCloser:
             return None
-        return None if speaks else End(answer, tuple(dict.fromkeys(set_aside)), frozenset(chart.codelists), frozenset(chart.medicines))
+        if speaks:
+            return None
+        return End(answer, tuple(dict.fromkeys(set_aside)), frozenset(chart.codelists), frozenset(chart.medicines))

@@ -22,6 +22,7 @@ _MARKS, _FULL = itemgetter(slice(4, 17, 3)), frozenset({"--T::"})
 """What stands between the digits of a full dateTime."""
 _Places = defaultdict[tuple[str | None, str | None], list[int]]
 """Where each code stands, by system and code as recorded."""
+_ZONE = attrgetter("tzinfo")
 _CODINGS, _COMPONENT, _AS_SENT = attrgetter("code.coding"), attrgetter("component"), attrgetter("system", "code")
 _WORDINGS_KEPT = 8
 _NO_CODE: CodeKey = ("", "")
@@ -194,7 +195,7 @@ def _moments(texts: Sequence[str | None]) -> list[datetime] | None:
     """Give the moments of *texts* where these are full dateTimes with zones, as nearly all are; None else."""
     try:
         moments = list(map(datetime.fromisoformat, texts))  # type: ignore[arg-type]
-        is_full = _FULL.issuperset(map(_MARKS, texts)) and None not in [moment.tzinfo for moment in moments]
+        is_full = _FULL.issuperset(map(_MARKS, texts)) and all(map(_ZONE, moments))
     except (TypeError, ValueError):  # a text that is missing, or no date
         return None
     return moments if is_full else None

@@ -181,6 +181,7 @@ class Chart:
     _lists_by_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _readers: dict[str, _Reader] = field(default_factory=dict)
     _measures: Mapping[str, Sequence[CodeKey]] | None = None
+    _moments: dict[float | None, datetime | None] = field(default_factory=dict)
 
     # ---- measures -----------------------------------------------------------------------------------------------
 
@@ -206,8 +207,7 @@ class Chart:
         """
         if measure.only_with_words or (measure.words and self.by_words()):
             return None
-        since = None if hours is None else datetime.combine(self._oldest(hours) - _A_DAY, _MIDNIGHT, UTC)
-        plain = self.record.observations.plain(self._measures[measure.id], since)
+        plain = self.record.observations.plain(self._measures[measure.id], self._since(hours))
         if plain is None:
             return None
         newest = plain.newest
@@ -215,6 +215,13 @@ class Chart:
         if numbers is None or newest.when.moment is None or self.is_future(newest.when):
             return None
         return Value(Amount(numbers[0], numbers[0]), newest.when, partial(_glanced, newest, measure))
+
+    def _since(self, hours: float | None) -> datetime | None:
+        """The moment from which a value may count that is not older than *hours*, with a day to spare in any zone."""
+        if hours not in self._moments:
+            oldest = None if hours is None else self._oldest(hours) - _A_DAY
+            self._moments[hours] = oldest and datetime.combine(oldest, _MIDNIGHT, UTC)
+        return self._moments[hours]
 
     def _oldest(self, hours: float) -> date:
         """The first day on which a value may have been taken that is not older than *hours*, with one to spare."""
