@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from datetime import datetime, tzinfo
-from itertools import chain, compress
-from operator import attrgetter, ge, itemgetter
+from operator import ge
 from typing import Any, overload
 
 from msgspec import Raw
@@ -18,12 +17,8 @@ from cds_service.patient.codes import CodeKey, code_key
 from cds_service.patient.record import NOT_USED, Coding, Component, Concept, Glance, Observation, Plain, Quantity, When
 
 _STANDARD = frozenset({"loinc", "snomed"})
-_MARKS, _FULL = itemgetter(slice(4, 17, 3)), frozenset({"--T::"})
-"""What stands between the digits of a full dateTime."""
-_Places = defaultdict[tuple[str | None, str | None], list[int]]
-"""Where each code stands, by system and code as recorded."""
-_ZONE = attrgetter("tzinfo")
-_CODINGS, _COMPONENT, _AS_SENT = attrgetter("code.coding"), attrgetter("component"), attrgetter("system", "code")
+_Places = defaultdict[str | None, defaultdict[str | None, list[int]]]
+"""Where each code stands, by system and code as recorded: most charts name one system throughout."""
 _WORDINGS_KEPT = 8
 _NO_CODE: CodeKey = ("", "")
 _UNDATED = (0, float("-inf"))
@@ -64,7 +59,7 @@ class LazyObservations:
     def plain(self, codes: Collection[CodeKey], since: datetime | None) -> Plain | None:
         """Give the newest under *codes* with all from *since* on, at one look; None where they are not plain enough."""
         positions, resources = self._positions(codes), self._resources
-        moments = _moments([resources[position].effective_date_time for position in positions])
+        moments = _moments(resources, positions)
         if moments is None:
             return None
         if len(moments) > 1 and not _is_falling(moments):
@@ -145,22 +140,27 @@ class LazyObservations:
         """Tell which positions hold which code; this is all that is paid for an Observation nobody asks for."""
         if self._index is not None:
             return self._index
-        own: _Places = defaultdict(list)
-        parts: _Places = defaultdict(list)
-        resources = self._resources
-        codings = list(map(_CODINGS, resources))
-        if set(map(len, codings)) == {1}:  # as in nearly all charts; a loop over one costs as much again
-            for position, sent in enumerate(map(_AS_SENT, chain.from_iterable(codings))):
-                own[sent].append(position)
-        else:
-            for position, several in enumerate(codings):
-                for sent in map(_AS_SENT, several):
-                    _note(own[sent], position)
-        for position in compress(range(len(resources)), map(_COMPONENT, resources)):
-            for part in resources[position].component:
-                for sent in map(_AS_SENT, part.code.coding):
-                    _note(parts[sent], position)
-        is_odd = not all(codings)
+        own: _Places = defaultdict(lambda: defaultdict(list))
+        parts: _Places = defaultdict(lambda: defaultdict(list))
+        last: str | None = None
+        table = own[last]
+        is_odd = False
+        for position, resource in enumerate(self._resources):
+            codings = resource.code.coding
+            if len(codings) == 1:  # as nearly all are; a loop over one costs as much again
+                coding = codings[0]
+                if coding.system != last:
+                    last = coding.system
+                    table = own[last]
+                table[coding.code].append(position)
+            else:
+                is_odd = is_odd or not codings
+                for coding in codings:
+                    _note(own[coding.system][coding.code], position)
+            if resource.component:
+                for part in resource.component:
+                    for coding in part.code.coding:
+                        _note(parts[coding.system][coding.code], position)
         standard, others = _by_key(own)
         if is_odd or others:
             every = set(range(len(self._resources)))
@@ -178,7 +178,7 @@ class LazyObservations:
         if len(positions) < 2:
             return positions
         resources = self._resources
-        moments = _moments([resources[position].effective_date_time for position in positions])
+        moments = _moments(resources, positions)
         if moments is not None and _is_falling(moments):
             return positions
         keys: Sequence[Any] = moments or [_time_key(_when(resources[position], self._zone)) for position in positions]
@@ -191,14 +191,22 @@ def _note(positions: list[int], position: int) -> None:
         positions.append(position)
 
 
-def _moments(texts: Sequence[str | None]) -> list[datetime] | None:
-    """Give the moments of *texts* where these are full dateTimes with zones, as nearly all are; None else."""
-    try:
-        moments = list(map(datetime.fromisoformat, texts))  # type: ignore[arg-type]
-        is_full = _FULL.issuperset(map(_MARKS, texts)) and all(map(_ZONE, moments))
-    except (TypeError, ValueError):  # a text that is missing, or no date
-        return None
-    return moments if is_full else None
+def _moments(resources: Sequence[shapes.Observation], positions: Sequence[int]) -> list[datetime] | None:
+    """Give when the Observations at *positions* were made, where each has a full dateTime with a zone, as nearly all have."""
+    moments = []
+    for position in positions:
+        text = resources[position].effective_date_time
+        # Only so are other forms that Python reads (a day of a week, no separators) left to careful reading.
+        if text is None or text[4:17:3] != "--T::":
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            return None
+        moments.append(moment)
+    return moments
 
 
 def _is_falling(moments: Sequence[datetime]) -> bool:
@@ -238,10 +246,11 @@ def _by_key(places: _Places) -> tuple[dict[CodeKey, list[int]], dict[CodeKey, li
     """Put together what is written differently and means the same: LOINC and SNOMED codes, and all others."""
     standard: dict[CodeKey, list[int]] = {}
     others: dict[CodeKey, list[int]] = {}
-    for (system, code), positions in places.items():
-        key = code_key(system, code) if code else _NO_CODE
-        found = standard if key[0] in _STANDARD else others
-        found[key] = positions if key not in found else sorted({*found[key], *positions})
+    for system, codes in places.items():
+        for code, positions in codes.items():
+            key = code_key(system, code) if code else _NO_CODE
+            found = standard if key[0] in _STANDARD else others
+            found[key] = positions if key not in found else sorted({*found[key], *positions})
     return standard, others
 
 

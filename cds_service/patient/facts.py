@@ -611,13 +611,13 @@ class Asked:
             return None if self.record.observations is None else Fresh((), (), measure, hours, False, False)
         newest = self.chart.newest_if_plain(measure, hours)
         if newest is None:
-            return self._look_through(measure, hours)
+            return self.look_through(measure, hours)
         any_after = not (measure.must_follow_operation and self.is_before_operation(newest.when))
         if any_after and (hours is None or self._is_not_older(newest, hours)):
             return Fresh((newest,), (), measure, hours, True, True)
         return Fresh((), (self._set_aside(measure, newest, any_after, hours),), measure, hours, any_after, True)
 
-    def _look_through(self, measure: Measure, hours: float | None) -> Fresh:
+    def look_through(self, measure: Measure, hours: float | None) -> Fresh:
         """Judge one value after the other: some are faulty, from the future, of one day without times, or sent otherwise."""
         series = self.chart.series(measure, hours)
         after = series.values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import weakref
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from cds_service.intake import observations as module
 from cds_service.intake.observations import LazyObservations
 from cds_service.intake.read import read_record
-from cds_service.patient.facts import Chart
+from cds_service.patient.facts import Asked, Chart, OperationFacts
 from cds_service.patient.known import Measure
 from cds_service.patient.record import (
     Coding,
@@ -326,6 +326,77 @@ def test_a_chart_tells_the_same_of_glances_as_of_whole_observations(sent: list[d
             assert [one.evidence for one in quick.history(measure)] == [
                 one.evidence for one in careful.history(measure)
             ]
+
+
+MOMENTS = st.sampled_from(
+    ["2026-05-12T10:00:00Z", "2026-05-12T08:00:00+00:00", "2026-05-11T23:00:00+02:00", "2026-05-01T10:00:00Z", "2026-04-02T08:00:00.500Z"]
+)  # fmt: skip
+QUANTITIES = st.fixed_dictionaries(
+    {
+        "value": st.sampled_from([0.5, 4, 38.5, 72, 72, 118, 9000]),
+        "unit": st.sampled_from(["Cel", "Cel", "/min", "mm[Hg]", "%"]),
+        "code": st.just("%") | st.sampled_from(UNITS),
+        "comparator": st.sampled_from([None] * 9 + ["<"]),
+    }
+)
+PANELS = st.fixed_dictionaries(
+    {
+        "code": st.sampled_from([coded("85354-9"), coded("8480-6"), coded("8310-5")]),
+        "status": st.just("final"),
+        "effectiveDateTime": MOMENTS,
+        "component": st.lists(
+            st.fixed_dictionaries(
+                {"code": st.sampled_from([coded("8480-6"), coded("8462-4")]), "valueQuantity": QUANTITIES}
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+    }
+)
+NEARLY_PLAIN = st.fixed_dictionaries(
+    {
+        "code": st.sampled_from([coded("8310-5"), coded("59408-5")]),
+        "status": st.sampled_from(["final", "amended", "final", "cancelled"]),
+        "effectiveDateTime": MOMENTS,
+        "valueQuantity": QUANTITIES,
+    }
+)
+
+
+@given(
+    st.lists(NEARLY_PLAIN | PANELS | ONES, min_size=1, max_size=6),
+    st.sampled_from([None, datetime(2026, 5, 12, 9, tzinfo=UTC)]),
+    st.sampled_from([None, date(2026, 5, 2), date(2026, 5, 12)]),
+)
+def test_the_newest_that_may_judge_is_the_same_at_one_look_and_one_by_one(
+    sent: list[dict], at: datetime | None, operated: date | None
+) -> None:
+    chart = Chart(PatientRecord(observations=lazy(*sent)), knowledge().known, date(2026, 5, 12), at)
+    asked = Asked(chart, OperationFacts("LUM_FUS", date=operated))
+
+    for measure in map(knowledge().known.measures.__getitem__, chart.measures_mentioned()):
+        for hours in (24.0, 240.0, None):
+            quick, careful = asked.fresh(measure, hours), asked.look_through(measure, hours)
+            assert [(one.amount, one.when, one.evidence) for one in quick.newest] == [
+                (one.amount, one.when, one.evidence) for one in careful.newest
+            ]
+            assert (quick.events, quick.any_after, quick.any_at_all) == (
+                careful.events,
+                careful.any_after,
+                careful.any_at_all,
+            )
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["2026-03-01", None, "2026-03-01T10:00:00", "2026-W09-7T10:00:00Z", "2026-03-01T10:00+02:00", "2026-13-01T10:00:00Z"],
+)  # fmt: skip
+def test_one_look_is_for_full_moments_only(when: str | None) -> None:
+    value = {"valueQuantity": {"value": 72, "unit": "/min"}}
+    whole = {"effectiveDateTime": "2026-03-01T10:00:00Z"} | value
+
+    assert lazy(whole, whole | {"effectiveDateTime": "2026-03-01T09:00:00Z"}).plain({HEART}, None).numbers == [72, 72]
+    assert lazy(whole, {"effectiveDateTime": when} | value).plain({HEART}, None) is None
 
 
 def told(chart: Chart, measure: Measure, hours: float | None) -> object:
