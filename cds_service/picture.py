@@ -83,9 +83,9 @@ def _unlocks(cells: Iterable[FirstWeek], advice: Advice, knowledge: Knowledge) -
 
 def _chart(name: str, chart: Chart, advice: Advice, knowledge: Knowledge) -> dict[str, Any] | None:
     measure = knowledge.measures.get(name)
-    series = chart.series(measure) if measure is not None else None
-    if measure is None or series is None or not series.values or not advice.plans:
+    if measure is None or not advice.plans:
         return None
+    series = chart.series(measure)
     operation = advice.plans[0].operation
     points = [point for value in reversed(series.values) if (point := _point(value, operation.date)) is not None]
     if not points:

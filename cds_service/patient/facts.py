@@ -185,13 +185,11 @@ class Chart:
 
     # ---- measures -----------------------------------------------------------------------------------------------
 
-    def series(self, measure: Measure, hours: float | None = None) -> Series | None:
-        """Read what the chart holds of *measure*, newest first; None where Observations could not be had.
+    def series(self, measure: Measure, hours: float | None = None) -> Series:
+        """Read what the chart holds of *measure*, newest first.
 
         With *hours*, reading stops at the first value that is older: who asks about today pays for no history.
         """
-        if self.record.observations is None:
-            return None
         if measure.id not in self.measures_mentioned():
             return Series([], [], [])
         found = self._series.get((measure.id, hours))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cds_service.clinical import safety, trees
+from cds_service.clinical import safety, settled, trees, walk
 from cds_service.clinical.advice import Advice
 from cds_service.clinical.advise import advise, advise_after
 from cds_service.clinical.operation import Surgical
@@ -132,12 +132,12 @@ def test_silent_rules_are_put_into_words_once_and_only_when_read():
     assert len(told) == 1
 
 
-def test_a_chart_that_goes_no_known_way_is_asked_about(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trees, "_MOST_BRANCHES", 1)
+@pytest.mark.parametrize(("room", "most"), [(trees, "_MOST_BRANCHES"), (walk, "_MOST_STEPS"), (settled, "_MOST_WALKS")])
+def test_a_chart_that_goes_no_known_way_is_asked_about(room, most: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(room, most, 1)
     ours = replace(knowledge())
-    patient = DISC.measured("temperature", 38.2).measured("heart_rate", 125)
-
-    assert patient.advice(ours) == _asking_all(lambda: patient.advice(ours))
+    for patient in (DISC.measured("temperature", 38.2).measured("heart_rate", 125), DISC.measured("pain", 3)):
+        assert patient.advice(ours) == _asking_all(lambda patient=patient: patient.advice(ours))
 
 
 @pytest.mark.parametrize("value", (35.9, 36, 37.9, 38, 38.2, 38.5, 38.6, 39, 41))
