@@ -40,7 +40,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from cds_service import metrics
 from cds_service.cli.arriving import STALL_SECONDS, Connection, has_closed, receive
-from cds_service.cli.memory import release_memory
+from cds_service.cli.memory import release_memory, use_huge_pages
 from cds_service.cli.plain_http import Reply, not_plain_fields
 from cds_service.cli.stack_room import with_room
 from cds_service.web.problems import refuse_unparsed
@@ -120,6 +120,7 @@ class PatientWorker(ThreadWorker):
     def run(self) -> None:
         """Serve until the worker is told to stop."""
         metrics.settle_later()
+        self.tpool.submit(use_huge_pages)
         try:
             with_room(super().run)
         finally:
