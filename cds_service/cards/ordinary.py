@@ -29,11 +29,11 @@ from cds_service.cards.programme import (
 from cds_service.clinical.advice import Advice, Plan
 from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts
-from cds_service.orders.ids import card_uuid, ids_in_json
+from cds_service.orders.ids import card_uuid, ids_of_parts
 from cds_service.orders.offers import Offers, order_refusal, programme_offers_in_mould
 from cds_service.orders.shapes import Signed, signed, supporting
 from cds_service.orders.words import levels_text, operation_name
-from cds_service.wire.mould import Cast, Mould, inner_json, json_of, stand_in, stand_in_for_whole
+from cds_service.wire.mould import Cast, Mould, inner_json_of_all, json_of, stand_in, stand_in_for_whole
 from cds_service.wire.response import without_empties
 
 _NO_CARD = "00000000-0000-0000-0000-000000000000"
@@ -41,10 +41,10 @@ _TELLING = frozenset({"DQ04", "DQ05", "DQ06", "DQ08"})
 """Rules of data quality that say more on a card than their id."""
 _LEVELS = re.compile(r"[CTLSIO0-9, -]{0,40}\Z|\((?:at least )?[0-9]{1,2} levels?\)\Z")
 """Levels that stand the same in plain text, Markdown, XHTML and JSON, and never make a summary longer than it may be."""
-_OUR_HOLES = frozenset({
-    "uuid", "rules", "evidence", "unchecked", "operations", "operated", "patient", "requester", "encounter", "moment",
-    "on", "start", "end", "refer-from", "facts", "procedures", "gate",
-})  # fmt: skip
+_TEXTS = ("uuid", "on", "moment", "patient", "requester", "encounter", "operations", "operated", "unchecked")
+"""Holes that take a text and are in every card, or might be: in the order in which `ordinary_card` tells them."""
+_OUR_HOLES = frozenset({*_TEXTS, "rules", "evidence", "refer-from", "facts", "procedures"})
+"""All holes but days and ids of parts."""
 
 
 class OrdinaryCard(Cast):
@@ -55,7 +55,7 @@ class OrdinaryCard(Cast):
     kind = KIND
 
     def __init__(self, json: bytes, uuid: str, rules: tuple[str, ...], suggestion_uuids: tuple[str, ...]):
-        super().__init__(json)
+        self.json = json
         self.uuid = uuid
         self.rules = rules
         self.suggestion_uuids = suggestion_uuids
@@ -63,17 +63,19 @@ class OrdinaryCard(Cast):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The mould of a card, and how far from the operation its days lie.
+    """The mould of a card, and how far from the operation its days lie (*days*).
 
-    *told* is what of the advice it tells; *parts* are the names of those holes that take an id of their own.
+    *told* is what of the advice it tells; *name* that of the operation. *texts* are the names of the holes that take a text,
+    in the order in which `ordinary_card` tells them: the ids of *parts* last. *suggestions* are the places of theirs in *parts*.
     """
 
     told: tuple[Any, ...]
     mould: Mould
     name: str
+    texts: tuple[str, ...]
     parts: tuple[str, ...]
-    suggestions: tuple[str, ...]
-    days: tuple[tuple[str, timedelta], ...]
+    suggestions: tuple[int, ...]
+    days: tuple[timedelta, ...]
 
 
 _NO_FORM = object()
@@ -100,21 +102,18 @@ def ordinary_card(advice: Advice, knowledge: Knowledge, call: CallFacts) -> Ordi
         return None
     day, on = operation.date, advice.on.isoformat()
     uuid = card_uuid(call, KIND, rules, (f"{plan.protocol.id} {plan.phase.id} {day}",), advice.knowledge_version)
+    ids = ids_of_parts(uuid, form.parts)
     operations = f"{form.name} {levels}" if levels else form.name
-    written_facts = json_of(facts)
-    own = {
-        "uuid": uuid.encode(), "rules": json_of(rules), "evidence": json_of(evidence_as_json(operation.evidence)),
-        "unchecked": inner_json(unchecked), "operations": inner_json(operations),
-        "operated": inner_json(f"{operations} on {day}"), "patient": inner_json(by.patient),
-        "requester": inner_json(by.requester or ""), "encounter": inner_json(by.encounter or ""),
-        "moment": by.moment.encode(), "on": on.encode(), "facts": written_facts, "procedures": written_facts,
-    }  # fmt: skip
-    for name, after in form.days:
-        own[name] = (day + after).isoformat().encode()
+    texts = [
+        uuid, on, by.moment, by.patient, by.requester or "", by.encounter or "", operations, f"{operations} on {day}",
+        unchecked, *[(day + after).isoformat() for after in form.days], *ids,
+    ]  # fmt: skip
+    own = dict(zip(form.texts, inner_json_of_all(texts), strict=True))
     if "start" in own:
         own["refer-from"] = max(own["start"], own["on"])
-    own |= ids_in_json(uuid, form.parts)
-    return OrdinaryCard(form.mould.filled(own), uuid, rules, tuple([own[name].decode() for name in form.suggestions]))
+    own["rules"], own["evidence"] = json_of(rules), json_of(evidence_as_json(operation.evidence))
+    own["facts"] = own["procedures"] = json_of(facts)
+    return OrdinaryCard(form.mould.filled(own), uuid, rules, tuple([ids[place] for place in form.suggestions]))
 
 
 def _is_ordinary(advice: Advice, knowledge: Knowledge) -> bool:
@@ -180,16 +179,17 @@ def _form(advice: Advice, knowledge: Knowledge, call: CallFacts, plan: Plan, som
     mould = Mould(told)
     days = {"start": own.start, "end": own.end, "gate": own.gate}
     days |= {f"due-{number}": one.due for number, one in enumerate(own.goals, start=1)}
+    days = {name: day for name, day in days.items() if day is not None}
+    parts = tuple([name for name in mould.names if name not in _OUR_HOLES and name not in days])
     return _Form(
         told=_told(advice, plan),
         mould=mould,
         name=operation_name(plan.protocol),
-        parts=tuple([name for name in mould.names if name not in _OUR_HOLES and name not in days]),
-        suggestions=tuple([_name_of(one.uuid) for one in offers.suggestions]),
-        days=tuple([
-            (name, date.fromisoformat(day) - plan.operation.date) for name, day in days.items() if day is not None
-        ]),
-    )  # fmt: skip
+        texts=(*_TEXTS, *days, *parts),
+        parts=parts,
+        suggestions=tuple([parts.index(_name_of(one.uuid)) for one in offers.suggestions]),
+        days=tuple([date.fromisoformat(day) - plan.operation.date for day in days.values()]),
+    )
 
 
 def _name_of(id_: str) -> str:

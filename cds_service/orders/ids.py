@@ -44,10 +44,10 @@ def part_ids(card: str) -> Callable[[str], str]:
     return partial(_uuid5, _begun(bytes.fromhex(card.replace("-", ""))))
 
 
-def ids_in_json(card: str, names: Iterable[str]) -> dict[str, bytes]:
-    """Give the ids of all the parts of a card by their names, as they stand in JSON."""
+def ids_of_parts(card: str, names: Iterable[str]) -> list[str]:
+    """Give the ids of the parts of a card, in the order of their *names*."""
     begun = _begun(bytes.fromhex(card.replace("-", "")))
-    return {name: _uuid5(begun, name).encode() for name in names}
+    return [_uuid5(begun, name) for name in names]
 
 
 # A hash that is begun and copied spares OpenSSL the search for it, which costs more than the hashing of so few bytes.

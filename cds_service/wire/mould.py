@@ -17,6 +17,9 @@ _DECODE = msgspec.json.Decoder().decode
 # Of signs that an id may hold, so that a stand-in passes where a reference or an id is asked for.
 _STAND_IN = re.compile(rb'("0hole\.=[a-z0-9-]+\.eloh0"|0hole\.[a-z0-9-]+\.eloh0)')
 
+_APART = "\x7f"
+"""A sign that hardly any text holds, and that JSON leaves as it is."""
+
 
 def stand_in(name: str) -> str:
     """Give the text that stands for the patient's own *name* within a text of a mould."""
@@ -31,6 +34,12 @@ def stand_in_for_whole(name: str) -> str:
 def inner_json(text: str) -> bytes:
     """Give *text* as it stands between the quotation marks of a JSON string."""
     return _ENCODE(text)[1:-1]
+
+
+def inner_json_of_all(texts: Sequence[str]) -> list[bytes]:
+    """Give each of *texts* as `inner_json` does: in one go, but where one holds the sign that keeps them apart."""
+    written = inner_json(_APART.join(texts)).split(_APART.encode())
+    return written if len(written) == len(texts) else [inner_json(text) for text in texts]
 
 
 def json_of(value: Any) -> bytes:

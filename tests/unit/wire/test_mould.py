@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.wire.mould import Mould, Written, inner_json, json_of, stand_in, stand_in_for_whole
+from cds_service.wire.mould import Mould, Written, inner_json, inner_json_of_all, json_of, stand_in, stand_in_for_whole
 from cds_service.wire.response import cards_body
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -25,6 +25,11 @@ def test_a_filled_mould_is_the_json_of_the_filled_value(text: str, many: list[st
     filled = mould.filled({"x": inner_json(text), "y": json_of(many)})
 
     assert json.loads(filled) == {"a": f"100 % {text}, {text}", "b": many, "%c": ours}
+
+
+@given(st.lists(ANY_TEXT | st.text(alphabet='",\\\\ \x7f', max_size=6)))
+def test_texts_in_one_go_are_those_one_by_one(texts: list[str]) -> None:
+    assert inner_json_of_all(texts) == [inner_json(text) for text in texts]
 
 
 @pytest.mark.parametrize("empty", [None, "", [], {}, {"a": [{"b": ""}]}, [1, None]])
