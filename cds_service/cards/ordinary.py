@@ -41,10 +41,12 @@ _TELLING = frozenset({"DQ04", "DQ05", "DQ06", "DQ08"})
 """Rules of data quality that say more on a card than their id."""
 _LEVELS = re.compile(r"[CTLSIO0-9, -]{0,40}\Z|\((?:at least )?[0-9]{1,2} levels?\)\Z")
 """Levels that stand the same in plain text, Markdown, XHTML and JSON, and never make a summary longer than it may be."""
-_TEXTS = ("uuid", "on", "moment", "patient", "requester", "encounter", "operations", "operated", "unchecked")
-"""Holes that take a text and are in every card, or might be: in the order in which `ordinary_card` tells them."""
-_OUR_HOLES = frozenset({*_TEXTS, "rules", "evidence", "refer-from", "facts", "procedures"})
-"""All holes but days and ids of parts."""
+_TEXTS = (
+    "uuid", "on", "refer-from", "moment", "patient", "requester", "encounter", "operations", "operated", "unchecked",
+)  # fmt: skip
+"""Holes that take a text, but for days and ids of parts: in the order in which `ordinary_card` tells them."""
+_WHOLES = ("rules", "evidence", "facts", "procedures")
+"""Holes that take a list, in that order too."""
 
 
 class OrdinaryCard(Cast):
@@ -54,8 +56,8 @@ class OrdinaryCard(Cast):
     indicator = "info"
     kind = KIND
 
-    def __init__(self, json: bytes, uuid: str, rules: tuple[str, ...], suggestion_uuids: tuple[str, ...]):
-        self.json = json
+    def __init__(self, pieces: list[bytes], uuid: str, rules: tuple[str, ...], suggestion_uuids: tuple[str, ...]):
+        self.pieces = pieces
         self.uuid = uuid
         self.rules = rules
         self.suggestion_uuids = suggestion_uuids
@@ -65,17 +67,19 @@ class OrdinaryCard(Cast):
 class _Form:
     """The mould of a card, and how far from the operation its days lie (*days*).
 
-    *told* is what of the advice it tells; *name* that of the operation. *texts* are the names of the holes that take a text,
-    in the order in which `ordinary_card` tells them: the ids of *parts* last. *suggestions* are the places of theirs in *parts*.
+    *told* is what of the advice it tells; *name* that of the operation. *parts* are the names of those holes that take an id
+    of their own, *suggestions* the places of the suggestions' ones among them, *places* those of what `ordinary_card` tells
+    among the holes. *has_start* is False where the phase has no first day.
     """
 
     told: tuple[Any, ...]
     mould: Mould
+    places: tuple[int, ...]
     name: str
-    texts: tuple[str, ...]
     parts: tuple[str, ...]
     suggestions: tuple[int, ...]
     days: tuple[timedelta, ...]
+    has_start: bool
 
 
 _NO_FORM = object()
@@ -104,16 +108,17 @@ def ordinary_card(advice: Advice, knowledge: Knowledge, call: CallFacts) -> Ordi
     uuid = card_uuid(call, KIND, rules, (f"{plan.protocol.id} {plan.phase.id} {day}",), advice.knowledge_version)
     ids = ids_of_parts(uuid, form.parts)
     operations = f"{form.name} {levels}" if levels else form.name
+    days = [(day + after).isoformat() for after in form.days]
+    refer_from = max(days[0], on) if form.has_start else on
     texts = [
-        uuid, on, by.moment, by.patient, by.requester or "", by.encounter or "", operations, f"{operations} on {day}",
-        unchecked, *[(day + after).isoformat() for after in form.days], *ids,
+        uuid, on, refer_from, by.moment, by.patient, by.requester or "", by.encounter or "", operations,
+        f"{operations} on {day}", unchecked, *days, *ids,
     ]  # fmt: skip
-    own = dict(zip(form.texts, inner_json_of_all(texts), strict=True))
-    if "start" in own:
-        own["refer-from"] = max(own["start"], own["on"])
-    own["rules"], own["evidence"] = json_of(rules), json_of(evidence_as_json(operation.evidence))
-    own["facts"] = own["procedures"] = json_of(facts)
-    return OrdinaryCard(form.mould.filled(own), uuid, rules, tuple([ids[place] for place in form.suggestions]))
+    told = inner_json_of_all(texts)
+    told_facts = json_of(facts)
+    told += (json_of(rules), json_of(evidence_as_json(operation.evidence)), told_facts, told_facts)
+    written = form.mould.in_order(told, form.places)
+    return OrdinaryCard(written, uuid, rules, tuple([ids[place] for place in form.suggestions]))
 
 
 def _is_ordinary(advice: Advice, knowledge: Knowledge) -> bool:
@@ -180,15 +185,16 @@ def _form(advice: Advice, knowledge: Knowledge, call: CallFacts, plan: Plan, som
     days = {"start": own.start, "end": own.end, "gate": own.gate}
     days |= {f"due-{number}": one.due for number, one in enumerate(own.goals, start=1)}
     days = {name: day for name, day in days.items() if day is not None}
-    parts = tuple([name for name in mould.names if name not in _OUR_HOLES and name not in days])
+    parts = tuple([name for name in mould.names if name not in (*_TEXTS, *_WHOLES, *days)])
     return _Form(
         told=_told(advice, plan),
         mould=mould,
+        places=mould.places((*_TEXTS, *days, *parts, *_WHOLES)),
         name=operation_name(plan.protocol),
-        texts=(*_TEXTS, *days, *parts),
         parts=parts,
         suggestions=tuple([parts.index(_name_of(one.uuid)) for one in offers.suggestions]),
         days=tuple([date.fromisoformat(day) - plan.operation.date for day in days.values()]),
+        has_start="start" in days,
     )
 
 

@@ -67,9 +67,20 @@ class Mould:
 
     def filled(self, own: Mapping[str, bytes]) -> bytes:
         """Give the JSON with *own* in its holes: by name, the inside of a JSON string or a whole JSON value."""
+        return b"".join(self._with(map(own.__getitem__, self._wanted)))
+
+    def places(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Give what `in_order` needs to find in its values those of *names*; raises ValueError where a hole has no name in it."""
+        return tuple([names.index(name) for name in self._wanted])
+
+    def in_order(self, values: Sequence[bytes], places: tuple[int, ...]) -> list[bytes]:
+        """Give the JSON of `filled` in pieces, of *values* whose *places* were looked up before."""
+        return self._with(map(values.__getitem__, places))
+
+    def _with(self, fillings: Iterable[bytes]) -> list[bytes]:
         pieces = self._pieces.copy()
-        pieces[1::2] = map(own.__getitem__, self._wanted)
-        return b"".join(pieces)
+        pieces[1::2] = fillings
+        return pieces
 
 
 def _is_full(value: Any) -> bool:
@@ -92,12 +103,12 @@ class Ready(tuple[Any, ...]):
 
 
 class Cast:
-    """Something of ours that is JSON already: *json*."""
+    """Something of ours that is JSON already, in *pieces*: they are put together once, with all that goes with them."""
 
-    __slots__ = ("json",)
+    __slots__ = ("pieces",)
 
-    def __init__(self, json: bytes):
-        self.json = json
+    def __init__(self, pieces: list[bytes]):
+        self.pieces = pieces
 
 
 class Full(list[Any]):

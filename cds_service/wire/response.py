@@ -85,8 +85,16 @@ def encode(value: Any) -> bytes:
 
 def cards_body(cards: Iterable[Any]) -> bytes:
     """The 200 answer of a hook call (rule R1); no card is `{"cards": []}`."""
-    told = [one.json if isinstance(one, Cast) else encode(without_empties(one)) for one in cards]
-    return b'{"cards":[%b]}' % b",".join(told)
+    pieces = [b'{"cards":[']
+    for one in cards:
+        if len(pieces) > 1:
+            pieces.append(b",")
+        if isinstance(one, Cast):
+            pieces += one.pieces
+        else:
+            pieces.append(encode(without_empties(one)))
+    pieces.append(b"]}")
+    return b"".join(pieces)
 
 
 def discovery_body(offers: Iterable[Mapping[str, Any]]) -> bytes:
