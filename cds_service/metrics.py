@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
@@ -54,7 +55,9 @@ _call_seconds = functools.cache(_CALL_SECONDS.labels)
 _cards = functools.cache(_CARDS.labels)
 _rules = functools.cache(_RULES.labels)
 
-_waiting: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+_waiting: deque[tuple[Any, ...]] = deque()
+"""What waits to be counted: each is the function that gives its counter, and the labels."""
+_waiting_seconds: deque[tuple[str, float]] = deque()
 _settling = threading.Lock()
 _patient_thread: int | None = None
 
@@ -75,38 +78,35 @@ def settle_at_once() -> None:
 
 def settle() -> None:
     """Add up what waits."""
+    if not _waiting and not _waiting_seconds:
+        return
     with _settling:
-        while _waiting:
-            add, counted = _waiting.popleft()
-            add(*counted)
-
-
-def _count(add: Callable[..., None], *counted: Any) -> None:
-    if threading.get_ident() == _patient_thread:
-        _waiting.append((add, counted))
-    else:
-        add(*counted)
+        together = Tally([_waiting.popleft() for _ in range(len(_waiting))])
+        for (counter, *labels), number in together.items():
+            counter(*labels).inc(number)
+        for _ in range(len(_waiting_seconds)):
+            route, seconds = _waiting_seconds.popleft()
+            _call_seconds(route).observe(seconds)
 
 
 def count_call(route: str, status: int, seconds: float) -> None:
-    _count(_add_call, route, status, seconds)
-
-
-def _add_call(route: str, status: int, seconds: float) -> None:
-    _calls(route, status).inc()
-    _call_seconds(route).observe(seconds)
+    if threading.get_ident() == _patient_thread:
+        _waiting.append((_calls, route, status))
+        _waiting_seconds.append((route, seconds))
+    else:
+        _calls(route, status).inc()
+        _call_seconds(route).observe(seconds)
 
 
 def count_cards(service: str, indicators: Iterable[str], rules: Iterable[str]) -> None:
     """Count the cards of an answer by their *indicators*, and the *rules* that spoke in it."""
-    _count(_add_cards, service, tuple(indicators), rules)
-
-
-def _add_cards(service: str, indicators: Iterable[str], rules: Iterable[str]) -> None:
-    for indicator in indicators:
-        _cards(service, indicator).inc()
-    for rule in rules:
-        _rules(service, rule).inc()
+    counted = [(_cards, service, one) for one in indicators]
+    counted += [(_rules, service, one) for one in rules]
+    if threading.get_ident() == _patient_thread:
+        _waiting.extend(counted)
+    else:
+        for counter, *labels in counted:
+            counter(*labels).inc()
 
 
 def count_degraded(service: str) -> None:

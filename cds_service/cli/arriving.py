@@ -134,7 +134,7 @@ class Connection(TConn):
             self.missing -= len(block)
         else:
             self._look_at(self.received + block if self.received else block, body_bytes_most)
-        if not self.whole:
+        if not self.head or self.missing:
             return False
         if self.pieces is not None:
             self.body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
@@ -142,33 +142,45 @@ class Connection(TConn):
         return True
 
     def _look_at(self, received: bytes | bytearray, body_bytes_most: int) -> None:
-        arrival = self._plain(received, body_bytes_most) or look_at(received, body_bytes_most)
+        if self._is_plain(received, body_bytes_most):
+            return
+        arrival = look_at(received, body_bytes_most)
         self.in_doubt = arrival.in_doubt
-        end = 0
         if arrival.body_at is not None and not arrival.in_doubt:
-            end = arrival.body_at + arrival.body_bytes
-            self.head = bytes(received[: arrival.body_at])
-            begun = bytes(memoryview(received)[arrival.body_at : end])
-            self.pieces = [begun] if begun else []
-            self.missing = arrival.body_bytes - len(begun)
-        elif arrival.size is not None:
-            end = arrival.size
+            self._split(received, arrival.body_at, arrival.body_bytes)
+        else:
+            end = arrival.size or 0
             self.head = bytes(received[:end])
-        self.received = bytearray(memoryview(received)[end:])
+            self.received = bytearray(memoryview(received)[end:])
 
-    def _plain(self, received: bytes | bytearray, body_bytes_most: int) -> Arrival | None:
-        """Read a plain head, which also tells the length of the body; None where it must be looked at more closely."""
+    def _is_plain(self, received: bytes | bytearray, body_bytes_most: int) -> bool:
+        """Read a plain head, which also tells the length of the body; False where it must be looked at more closely."""
         start = received.find(b"\r\n\r\n") + 4
         if start < 4 or self.not_plain is None or self.base_environ is None:
-            return None
+            return False
         environ = read_plain(bytes(received[:start]), self.base_environ, self.not_plain)
         if environ is None or len(environ["CONTENT_LENGTH"]) > _LENGTH_DIGITS_MOST:
-            return None
+            return False
         length = int(environ["CONTENT_LENGTH"])
         if length > body_bytes_most:
-            return None
-        self.environ = environ
-        return Arrival(None, body_at=start, body_bytes=length)
+            return False
+        self.environ, self.in_doubt = environ, False
+        self._split(received, start, length)
+        return True
+
+    def _split(self, received: bytes | bytearray, body_at: int, body_bytes: int) -> None:
+        """Keep the head and what came of the body; what is behind it belongs to the next request."""
+        if len(received) == body_at:
+            self.head, self.pieces, self.missing = bytes(received), [], body_bytes
+            if self.received:
+                self.received = bytearray()
+            return
+        end = body_at + body_bytes
+        self.head = bytes(received[:body_at])
+        begun = bytes(memoryview(received)[body_at:end])
+        self.pieces = [begun] if begun else []
+        self.missing = body_bytes - len(begun)
+        self.received = bytearray(memoryview(received)[end:])
 
     def begin_anew(self) -> None:
         """Get ready for the next request."""

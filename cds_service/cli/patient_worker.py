@@ -267,7 +267,8 @@ class PatientWorker(ThreadWorker):
                 conn.arrives_since = time.monotonic()
                 if conn.answered:
                     conn.began = conn.arrives_since
-            self._hold(conn, conn.held + len(block))
+            self.collected_bytes += len(block)
+            conn.held += len(block)
             if conn.lingering:
                 if conn.held > _LINGER_BYTES_MOST:
                     self._drop(conn)
@@ -279,7 +280,8 @@ class PatientWorker(ThreadWorker):
     def _take(self, conn: Connection, block: bytes) -> None:
         """Hand over the request that is whole with *block*."""
         if not conn.take(block, self.body_bytes_most):
-            self._say_continue(conn)
+            if conn.environ is None:  # of what is plain nobody waits for an answer before its end
+                self._say_continue(conn)
         elif self._is_for_the_loop(conn):
             heapq.heappush(self._to_answer, (conn.arrives_since, next(self._handed_over), conn))
         else:

@@ -91,6 +91,8 @@ def read_plain(head: bytes, base: dict[str, Any], not_plain: frozenset[str]) -> 
 class Reply:
     """An answer under way: give `start_response` to the application, then ask for `whole`."""
 
+    __slots__ = ("_headers", "_status", "_written")
+
     def __init__(self) -> None:
         self._status = ""
         self._headers: list[tuple[str, str]] = []
@@ -106,17 +108,18 @@ class Reply:
     def whole(self, body: Iterable[bytes], keep: bool) -> bytes:
         """Give the answer with *body*, to be sent as it is; raises ValueError for headers that would be more than that."""
         content = b"".join((*self._written, *body))
-        lines = [f"Server: {SERVER}\r\nDate: {_date()}\r\nConnection: {'keep-alive' if keep else 'close'}\r\n"]
-        says_length = False
-        for name, value in self._headers:
-            if (lower := name.lower()) not in _HOP_BY_HOP:
-                lines.append(f"{name}: {value}\r\n")
-                says_length = says_length or lower == "content-length"
+        names = [name.lower() for name, _ in self._headers]
+        said = self._headers
+        if not _HOP_BY_HOP.isdisjoint(names):
+            said = [(name, value) for name, value in said if name.lower() not in _HOP_BY_HOP]
+        connection = "keep-alive" if keep else "close"
+        fields = f"Server: {SERVER}\r\nDate: {_date()}\r\nConnection: {connection}\r\n" + "".join(
+            [f"{name}: {value}\r\n" for name, value in said]
+        )
         if self._status.startswith(_WITHOUT_BODY):
             content = b""
-        elif not says_length:
-            lines.append(f"Content-Length: {len(content)}\r\n")
-        fields = "".join(lines)
+        elif "content-length" not in names:
+            fields += f"Content-Length: {len(content)}\r\n"
         if not self._status or _ANSWER_FIELDS.fullmatch(fields) is None or not self._status.isprintable():
             raise ValueError("the answer has no status, or a header with a sign that none may have")
         return f"HTTP/1.1 {self._status}\r\n{fields}\r\n".encode("latin-1") + content

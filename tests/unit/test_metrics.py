@@ -41,10 +41,10 @@ def test_what_waits_is_in_the_numbers_told(later: None) -> None:
     before = {line: number(line) for line in LINES}
 
     count()
-    assert len(metrics._waiting) == 2
+    assert len(metrics._waiting) == 4 and len(metrics._waiting_seconds) == 1
 
     assert {line: number(line) - before[line] for line in LINES} == pytest.approx(LINES)
-    assert not metrics._waiting
+    assert not metrics._waiting and not metrics._waiting_seconds
 
 
 def test_only_the_thread_that_promised_lets_its_numbers_wait(later: None) -> None:
@@ -52,7 +52,7 @@ def test_only_the_thread_that_promised_lets_its_numbers_wait(later: None) -> Non
     other.start()
     other.join()
 
-    assert not metrics._waiting
+    assert not metrics._waiting and not metrics._waiting_seconds
 
 
 def test_who_promises_no_more_has_nothing_waiting() -> None:
@@ -60,7 +60,7 @@ def test_who_promises_no_more_has_nothing_waiting() -> None:
     count()
 
     metrics.settle_at_once()
-    assert not metrics._waiting
+    assert not metrics._waiting and not metrics._waiting_seconds
 
     count()
-    assert not metrics._waiting
+    assert not metrics._waiting and not metrics._waiting_seconds
