@@ -146,7 +146,7 @@ def _skeleton(body: bytes, raw_values: Mapping[str, msgspec.Raw]) -> bytes:
     pieces: list[bytes] = []
     start = 0
     for value in raw_values.values():
-        size = len(memoryview(value))
+        size = len(value)
         if size <= _HEAD_BYTES:
             continue
         view = memoryview(value)

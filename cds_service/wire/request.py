@@ -26,7 +26,9 @@ ON_EXTENSION = "org.spine-cds.on"
 """Request extension (development only): the day to answer for, YYYY-MM-DD."""
 
 _IS_UUID = re.compile(r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-_IS_PREFETCH_KEY = re.compile(r"^[A-Za-z0-9_.-]{1,64}\Z")
+_PREFETCH_KEY = r"[A-Za-z0-9_.-]{1,64}"
+_IS_PREFETCH_KEY = re.compile(rf"^{_PREFETCH_KEY}\Z")
+_ARE_PREFETCH_KEYS = re.compile(rf"^{_PREFETCH_KEY}(?:\n{_PREFETCH_KEY})*\Z")
 _IS_TOKEN = re.compile(r"^[\x21-\x7e]{1,16384}\Z")
 
 
@@ -125,9 +127,8 @@ class FhirAuthorization:
     patient: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HookCall:
-    """One hook call, checked. *service* is the declaration it matched.
+class HookCall(msgspec.Struct, frozen=True):
+    """One hook call, checked. *service* is the declaration it matched. Its repr shows nothing of the patient.
 
     *drafts* is the draft Bundle of an order or appointment hook, as plain JSON values. *prefetch* holds raw JSON per
     key, `null` included; an absent key was not attempted. The value that was read apart is what its reader made of it. *on*
@@ -136,11 +137,14 @@ class HookCall:
 
     service: Hook
     hook_instance: str
-    context: Mapping[str, Any] = field(repr=False)
-    prefetch: Mapping[str, Any] = field(repr=False)
+    context: Mapping[str, Any]
+    prefetch: Mapping[str, Any]
     fhir_server: str | None = None
     authorization: FhirAuthorization | None = None
     on: date | None = None
+
+    def __repr__(self) -> str:
+        return f"<HookCall of {self.service.hook}>"
 
     @property
     def patient_id(self) -> str:
@@ -219,7 +223,9 @@ def _open_apart(
     if read is None:
         return None
     values = check_envelope(rest, prefetch, check_depth)
-    return _values(envelope) if values is None else values, _named(prefetch) | {apart.key: read}
+    named = _named(prefetch)
+    named[apart.key] = read
+    return _values(envelope) if values is None else values, named
 
 
 def _open_whole(
@@ -245,16 +251,22 @@ def _values(envelope: _Envelope) -> dict[str, Any]:
     return {name: decode(raw) for name in _PLAIN if (raw := getattr(envelope, name)) is not msgspec.UNSET}
 
 
-def _named(prefetch: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
+def _named(prefetch: dict[str, msgspec.Raw]) -> dict[str, Any]:
+    """Give *prefetch* without what has no name of a key; itself where there is nothing of that kind, as is usual."""
+    names = "\n".join(prefetch)
+    if _ARE_PREFETCH_KEYS.match(names) and names.count("\n") == len(prefetch) - 1:
+        return prefetch
     return {key: value for key, value in prefetch.items() if _IS_PREFETCH_KEY.match(key)}
 
 
 def _service_of(hook: Any, services: tuple[Hook, ...], faults: list[Fault]) -> Hook | None:
-    found = next((one for one in services if one.hook == hook), None)
-    if found is None and isinstance(hook, str):
+    for one in services:
+        if one.hook == hook:
+            return one
+    if isinstance(hook, str):
         known = " or ".join(one.hook for one in services)
         faults.append(Fault("hook", "is not a hook this service is listed for", known))
-    return found
+    return None
 
 
 def _day_asked_for(extension: Any, faults: list[Fault]) -> date | None:
