@@ -44,6 +44,11 @@ class LevelWords:
         gates = self.gates
         return word in gates.letters or word in gates.occiput or word in gates.ordinals
 
+    def opening_words(self) -> frozenset[str]:
+        """Give the words with which a level can begin, and the nouns of a count."""
+        gates = self.gates
+        return gates.letters | gates.occiput | gates.ordinals | frozenset(gates.nouns)
+
     def may_be_levels(self, seen: AbstractSet[str], text: str) -> bool:
         """False where *start* cannot match in *text* (folded), whose words and signs are *seen*."""
         gates = self.gates

@@ -158,6 +158,8 @@ class Numbers(NamedTuple):
     """The same without the words that may hide more (`Words.hides_more`)."""
     of_keys: Mapping[tuple[str, ...], int]
     """What a stranger may stand for -> its number."""
+    hiding: frozenset[str] = frozenset()
+    """Words of ours that may hide more, for a quick yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,8 @@ def number_words(words: Words) -> Numbers:
         of[word] = numbers.setdefault(does, len(numbers))
     plain = {word: number for word, number in of.items() if not words.hides_more(word)}
     of_keys = {keys: number for (keys, is_glue, itself), number in numbers.items() if not is_glue and not itself}
-    return Numbers(of, plain, of_keys)
+    opening = words.levels.opening_words() if words.levels is not None else ()
+    return Numbers(of, plain, of_keys, frozenset(filter(words.hides_more, (*of, *opening))))
 
 
 def begin_alike(words: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:

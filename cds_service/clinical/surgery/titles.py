@@ -38,12 +38,13 @@ def read_title(text: str, words: Words) -> Title | None:
     if None in outline:
         for place, number in enumerate(outline):
             if number is None:
-                if words.hides_more(tokens[place]):
+                token = tokens[place]
+                if token in words.numbers.hiding or words.hides_more(token):
                     outline = _outline_of_end(outline, place, folded, tokens, words) or _outline_of_cut(
                         cut_text(folded, tokens, words), words
                     )
                     break
-                outline[place] = words.number_of(tokens[place])
+                outline[place] = words.number_of(token)
     key = tuple(outline)
     title = words.outlines.get(key)
     if title is None:
