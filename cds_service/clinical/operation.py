@@ -147,12 +147,15 @@ class DataQuality(Struct, frozen=True):
 
 
 class SetAside(Struct, frozen=True, gc=False):
-    """A Procedure that counts for nothing, and why: DQ01 planned, DQ02 not done, DQ03 not of the spine."""
+    """A Procedure that counts for nothing, and why: DQ01 planned, DQ02 not done, DQ03 not of the spine.
+
+    *evidence* is that of an operation: empty where the Procedure is none.
+    """
 
     procedure: str
     rule: str
     because: str
-    reading: Reading | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Surgical(Struct, frozen=True):

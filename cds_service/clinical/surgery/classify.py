@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from cds_service.clinical.operation import Assertion, Basis, Reading
 from cds_service.clinical.surgery import icd10pcs, opcs
 from cds_service.clinical.surgery.merge import UNKNOWN_SPINE, Conclusion, conclude
@@ -245,11 +247,27 @@ def _place(origin: str, key: CodeKey, term: str, region: str, names: tuple[str, 
     )  # fmt: skip
 
 
-_NOTHING_NAMED = ("no code and no text that names a spine operation",)
+class NoOperation(NamedTuple):
+    """Why a Procedure is no spine operation, and what its codes would say beside one."""
+
+    because: tuple[str, ...]
+    companions: tuple[SurgicalFact, ...]
+
+
+_NOTHING_NAMED = NoOperation(("no code and no text that names a spine operation",), ())
+
+
+def no_operation_in(coded: list[SurgicalFact]) -> NoOperation:
+    """Tell what can be told of a Procedure of which neither codes nor words say that it is a spine operation."""
+    if not coded:
+        return _NOTHING_NAMED
+    return NoOperation(
+        tuple([_sentence(fact) for fact in coded]), tuple([fact for fact in coded if fact.operation == COMPANION])
+    )
 
 
 def no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: Assertion) -> Reading:
-    because = tuple([_sentence(fact) for fact in coded]) if coded else _NOTHING_NAMED
+    because, companions = no_operation_in(coded)
     return Reading(
         procedure=procedure.reference,
         is_spine_surgery=False,
@@ -267,7 +285,7 @@ def no_operation(procedure: Procedure, coded: list[SurgicalFact], assertion: Ass
         basis=Basis.CODED if coded else Basis.TEXT,
         basis_detail="code" if coded else "text",
         because=because,
-        facts=tuple([fact for fact in coded if fact.operation == COMPANION]) if coded else (),
+        facts=companions,
     )
 
 

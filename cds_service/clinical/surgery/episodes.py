@@ -11,7 +11,6 @@ from datetime import date
 from operator import attrgetter
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from cds_service.clinical.operation import (
     Assertion,
@@ -23,7 +22,7 @@ from cds_service.clinical.operation import (
     SetAside,
     Surgical,
 )  # fmt: skip
-from cds_service.clinical.surgery.classify import evidence_of, read_and_conclude, read_procedure
+from cds_service.clinical.surgery.classify import NoOperation, evidence_of, read_and_conclude, read_procedure
 from cds_service.clinical.surgery.glance import Glimpse, conclude_together, glance_at
 from cds_service.clinical.surgery.merge import (
     UNKNOWN_SPINE,
@@ -110,22 +109,24 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
     procedures = sorted(record.procedures or (), key=attrgetter("reference"))
     for procedure in procedures:
         seen = glance_at(procedure, knowledge.surgery)
-        glimpse, found = None, None
-        if isinstance(seen, Glimpse):
-            glimpse, reading, found = seen, seen.reading, seen.found
-        elif seen is not None:
-            reading = seen
+        if isinstance(seen, NoOperation):
+            ignored.append(SetAside(procedure.reference, "DQ03", "; ".join(seen.because)))
+            if seen.companions:
+                companions.append((procedure, seen.companions))
+            continue
+        if seen is not None:
+            reading, found = seen.reading, seen.found
         else:
             reading, found = read_and_conclude(procedure, knowledge.surgery, heard)
         aside = _set_aside(procedure, reading, on)
-        if aside is not None:
-            if glimpse is not None:
-                aside = replace(aside, reading=read_procedure(procedure, knowledge.surgery))
-            (planned if aside.rule == "DQ01" else ignored).append(aside)
+        if aside is None:
+            done.append(_placed(procedure, reading, found, seen, on))
+        elif aside.rule == "DQ01":
+            planned.append(aside)
+        else:
+            ignored.append(aside)
             if reading.facts and aside.rule == "DQ03":
                 companions.append((procedure, reading.facts))
-            continue
-        done.append(_placed(procedure, reading, found, glimpse, on))
     sessions = _sessions(done, companions, procedures, knowledge) if done else []
     if len(sessions) > 1:
         sessions = _join_repeats(sessions, knowledge)
@@ -145,24 +146,25 @@ def find_operations(record: PatientRecord, knowledge: Knowledge, on: date) -> Su
 
 def _set_aside(procedure: Procedure, reading: Reading, on: date) -> SetAside | None:
     if not reading.is_spine_surgery:
-        return SetAside(procedure.reference, "DQ03", "; ".join(reading.because), reading)
+        return SetAside(procedure.reference, "DQ03", "; ".join(reading.because))
+    rule, because = _not_done_because(procedure, reading, on)
+    return None if rule is None else SetAside(procedure.reference, rule, because, evidence_of(procedure))
+
+
+def _not_done_because(procedure: Procedure, reading: Reading, on: date) -> tuple[str | None, str]:
     if procedure.status in ("not-done", "entered-in-error"):
-        return SetAside(procedure.reference, "DQ02", f"status {procedure.status}", reading)
+        return "DQ02", f"status {procedure.status}"
     text_only = reading.basis is _TEXT
     if text_only and reading.assertion is Assertion.NEGATED:
-        return SetAside(
-            procedure.reference, "DQ02", "the text says that it was not done, or not on this patient", reading
-        )
+        return "DQ02", "the text says that it was not done, or not on this patient"
     if procedure.status in ("preparation", "on-hold"):
-        return SetAside(procedure.reference, "DQ01", f"status {procedure.status}: planned, not done", reading)
+        return "DQ01", f"status {procedure.status}: planned, not done"
     if text_only and reading.assertion is Assertion.PLANNED:
-        return SetAside(procedure.reference, "DQ01", "the text says that it is planned", reading)
+        return "DQ01", "the text says that it is planned"
     when = procedure.performed
     if when is not None and when.earliest is not None and when.earliest > on:
-        return SetAside(
-            procedure.reference, "DQ01", f"dated {when.as_recorded}, after {on}: planned, not done", reading
-        )
-    return None
+        return "DQ01", f"dated {when.as_recorded}, after {on}: planned, not done"
+    return None, ""
 
 
 def _placed(
@@ -596,8 +598,7 @@ def _doubts(
     sessions: Sequence[_Session], planned: Sequence[SetAside], only_old: bool, knowledge: Knowledge, on: date
 ) -> Iterable[DataQuality]:
     for aside in planned:
-        reading = aside.reading
-        yield _doubt("DQ01", aside.because, reading.evidence if reading else (), knowledge)
+        yield _doubt("DQ01", aside.because, aside.evidence, knowledge)
     current = [one for one in sessions if not one.blocks_only]
     for session in current:
         if session.is_text_only:

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from cds_service.clinical.operation import Assertion, Reading
 from cds_service.clinical.surgery.classify import (
     STATUS_SAYS,
+    NoOperation,
     assertion_of,
     best_of,
     facts_of_codes,
     goes_beside,
-    no_operation,
+    no_operation_in,
     reading_of,
 )
 from cds_service.clinical.surgery.merge import Conclusion, conclude
@@ -39,13 +40,12 @@ class Glimpse:
     found: Conclusion
 
 
-def glance_at(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading | Glimpse | None:
-    """Tell what *procedure* says: the whole Reading where it is no spine operation, a Glimpse where codes tell which it
-    is, and None where the whole reading must tell: words alone, sites, notes, doubts, conflicts."""
+def glance_at(procedure: Procedure, knowledge: SurgeryKnowledge) -> NoOperation | Glimpse | None:
+    """Tell what *procedure* says: why it is no spine operation, a Glimpse where codes tell which it is, and None where the
+    whole reading must tell: words alone, sites, notes, doubts, conflicts."""
     coded, unsure = facts_of_codes(procedure, knowledge)
-    status = STATUS_SAYS.get(procedure.status or "")
     if coded and not unsure and all([fact.operation == NO for fact in coded]):
-        return no_operation(procedure, coded, status or Assertion.PERFORMED)
+        return no_operation_in(coded)
     heard: list[Title] = []
     for text in dict.fromkeys(procedure.code.words):
         title = read_title(text, knowledge.words)
@@ -69,12 +69,11 @@ def glance_at(procedure: Procedure, knowledge: SurgeryKnowledge) -> Reading | Gl
         else:
             against = against or not goes_beside(fact, knowledge)
     if not facts:
-        said = best_of(titles)
-        return no_operation(procedure, coded, status or assertion_of(titles)) if said is None else None
+        return no_operation_in(coded) if best_of(titles) is None else None
     if (
         against
         or procedure.body_sites or procedure.reasons or procedure.notes or procedure.devices or procedure.device_actions
-        or status is None and assertion_of(titles) in _AGAINST
+        or assertion_of(titles) in _AGAINST and (procedure.status or "") not in STATUS_SAYS
         or not is_described and best_of(titles) is not None
     ):  # fmt: skip
         return None
