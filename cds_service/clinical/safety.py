@@ -31,6 +31,7 @@ from cds_service.patient.facts import Asked, Chart, OperationFacts
 from cds_service.patient.finding import Answer, Finding, QualityEvent
 from cds_service.patient.record import PatientRecord
 
+_NO_PROGRESSION = frozenset({Effect.NO_PROGRESSION, Effect.BASELINE_ONLY, Effect.STOP_ALL})
 _WHOLE_KINDS = ("problem list", "observations", "medicines")
 """What is missing altogether is told as such, and not once for every rule that wanted it."""
 
@@ -229,12 +230,8 @@ def _together(
         notes=tuple([_alert(one, operations) for one in noted]),
         grades=_grades(graded, note=False),
         note_grades=_grades(graded, note=True),
-        effect=next((effect for effect in EFFECT_ORDER if any(one.grade.effect is effect for one in alerting)), None),
-        no_progression=any(
-            one.grade.no_progression
-            or one.grade.effect in (Effect.NO_PROGRESSION, Effect.BASELINE_ONLY, Effect.STOP_ALL)
-            for one in alerting
-        ),
+        effect=min([one.grade.effect for one in alerting], key=EFFECT_ORDER.index, default=None),
+        no_progression=any([one.grade.no_progression or one.grade.effect in _NO_PROGRESSION for one in alerting]),
         unknown=unknown,
         trace=trace,
         quality=tuple(dict.fromkeys(quality)),

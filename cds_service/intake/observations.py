@@ -67,28 +67,31 @@ class LazyObservations:
             positions = [positions[number] for number in order]
             moments = [moments[number] for number in order]
         numbers: list[float] = []
-        newest: tuple[shapes.Coding, shapes.Quantity] | None = None
+        first: tuple[shapes.Coding, shapes.Quantity] | None = None
         for position, moment in zip(positions, moments, strict=True):
-            if newest is not None and since is not None and moment < since:
+            if first is not None and since is not None and moment < since:
                 break
-            found = _one_number(resources[position], codes)
-            if found is None or resources[position].status in NOT_USED:
+            resource = resources[position]
+            found = _one_number(resource, codes)
+            if found is None or resource.status in NOT_USED:
                 return None
-            coding, sent = found
-            if newest is None:
-                newest = found
-            elif sent.unit != newest[1].unit or sent.code != newest[1].code:
+            sent = found[1]
+            if first is None:
+                first = found
+            elif sent.unit != first[1].unit or sent.code != first[1].code:
                 return None
             numbers.append(sent.value)
-        is_alone = len(moments) == 1 or moments[1] != moments[0]
-        if newest is None or not is_alone:
+        if first is None or (len(moments) > 1 and moments[1] == moments[0]):
             return None
-        when = self._shelf.when(positions[0], moments[0])
-        return Plain(self._shelf.glance(positions[0], *newest, when), numbers)
+        position = positions[0]
+        when = when_of(moments[0], resources[position].effective_date_time, self._zone)
+        return Plain(self._shelf.glance(position, *first, when), numbers)
 
     def _positions(self, codes: Collection[CodeKey]) -> list[int]:
         """Where anything is recorded under one of *codes*, in the order of the record."""
         index = self._build_index()
+        if len(codes) == 1:
+            return index.get(*codes, [])
         found = [index[key] for key in codes if key in index]
         return found[0] if len(found) == 1 else sorted(set().union(*found))
 
@@ -308,10 +311,6 @@ class _Shelf:
             sent.comparator,
             when,
         )
-
-    def when(self, position: int, moment: datetime) -> When:
-        """Give the *moment* that has been read of what stands at *position*."""
-        return when_of(moment, self._resources[position].effective_date_time, self._zone)
 
 
 class NewestFirst(Sequence[Observation]):

@@ -279,11 +279,17 @@ def read_number(number: float, comparator: str | None, plan: Plan, measure: Meas
 
 def plain_numbers(numbers: list[float], plan: Plan, measure: Measure) -> list[float] | None:
     """As `read_number`, of many at once; None where one of them is not possible or may mean something else."""
-    if not isinstance(plan, tuple) or (measure.fraction_is_percent and min(numbers) <= 1):
+    if not isinstance(plan, tuple):
         return None
     factor, offset = plan
-    converted = [round(number * factor + offset, _DECIMALS) for number in numbers]
-    return converted if measure.plausible_from <= min(converted) and max(converted) <= measure.plausible_to else None
+    lowest, highest = measure.plausible_from, measure.plausible_to
+    converted = []
+    for number in numbers:
+        value = round(number * factor + offset, _DECIMALS)
+        if not lowest <= value <= highest or (number <= 1 and measure.fraction_is_percent):
+            return None
+        converted.append(value)
+    return converted
 
 
 def _short(unit: str | None) -> str | None:
