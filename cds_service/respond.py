@@ -200,23 +200,23 @@ def _moment(call: HookCall, at: datetime) -> datetime | None:
 
 def _occasion(call: HookCall, practice: Practice, record: PatientRecord, advice: Advice) -> Occasion | None:
     """What the hook adds to the day's advice; None where the chart is opened or a visit begins."""
-    knowledge = practice.knowledge
+    adds, knowledge = call.service.adds, practice.knowledge
+    if adds is Adds.PROGRAMME:
+        return None
 
     def advice_on(day: date) -> Advice:
         return advise(record, knowledge, day)
 
-    if call.service.adds is Adds.DISCHARGE:
+    if adds is Adds.DISCHARGE:
         return going_home(advice, record, knowledge)
-    if call.service.adds is Adds.BOOKINGS:
+    if adds is Adds.BOOKINGS:
         booked = _drafts(call, practice).orders
         follow_up = next_follow_up(advice, record, knowledge, booked)
         return Booked(judge_bookings(booked, advice, advice_on, knowledge), follow_up)
-    if call.service.adds is Adds.DRAFTS:
-        orders = _drafts(call, practice).orders
-        if "selections" in call.context:
-            orders = selected(orders, call.selections)
-        return Drafted(judge_drafts(orders, advice, advice_on, knowledge))
-    return None
+    orders = _drafts(call, practice).orders
+    if "selections" in call.context:
+        orders = selected(orders, call.selections)
+    return Drafted(judge_drafts(orders, advice, advice_on, knowledge))
 
 
 def _drafts(call: HookCall, practice: Practice) -> Drafts:

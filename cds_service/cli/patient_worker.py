@@ -110,6 +110,7 @@ class PatientWorker(ThreadWorker):
         self._gone: deque[Connection] = deque()
         self._answered_at = 0.0
         self._not_plain = not_plain_fields(self.cfg)
+        self._keeps_alive = self.cfg.keepalive > 0
         self._newcomer = False
         self._look_around_at = 0.0
         self._stopped_at: float | None = None
@@ -335,7 +336,7 @@ class PatientWorker(ThreadWorker):
         environ["wsgi.input"], environ["gunicorn.socket"] = io.BytesIO(conn.body), conn.sock
         environ[ON_THE_LOOP] = True
         is_last = self.nr + 1 >= self.max_requests
-        keep = self.alive and not is_last and self.cfg.keepalive > 0 and len(self.collecting) <= self.max_keepalived
+        keep = self.alive and not is_last and self._keeps_alive and len(self.collecting) <= self.max_keepalived
         keep = keep and environ.get("HTTP_CONNECTION", "").lower() != "close"
         reply = Reply()
         body = self.wsgi(environ, reply.start_response)

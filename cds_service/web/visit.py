@@ -28,4 +28,4 @@ class Visit:
 
 def new_request_id() -> str:
     """Give 32 hexadecimal digits, new for each request. An id is no secret and opens nothing, so no secret source is asked."""
-    return f"{getrandbits(128):032x}"
+    return getrandbits(128).to_bytes(16).hex()
