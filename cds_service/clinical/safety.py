@@ -218,7 +218,9 @@ def _together(
     """Put the answers together; *worst* holds the worst one of each rule, where rules gave several."""
     if worst is None:
         worst = judgements
-    graded = sorted([one for one in judgements if one.grade is not None], key=_rank)
+    graded = [one for one in judgements if one.grade is not None]
+    if len(graded) > 1:
+        graded.sort(key=_rank)
     speaking = graded if worst is judgements else sorted([one for one in worst if one.grade is not None], key=_rank)
     alerting = [one for one in speaking if one.grade.severity is not Severity.NOTE]
     noted = [one for one in speaking if one.grade.severity is Severity.NOTE]

@@ -154,16 +154,16 @@ class Comparison:
 
     def branch_of(self, asked: Asked) -> Branch | None:
         """Give the answer for *asked* as a branch; None where it is not known."""
-        return _BRANCHES.get(self.look.ask(asked).answer)
+        answer = self.look.ask(asked).answer
+        return _MET if answer is Answer.MET else _NOT_MET if answer is Answer.NOT_MET else None
 
     def imagine(self, branch: Branch, fresh: Fresh) -> Finding:
         """Make up the answer that stands for *branch*."""
-        return Finding(
-            Answer.MET if branch == _BRANCHES[Answer.MET] else Answer.NOT_MET, _nobodys, _nobodys, fresh.events
-        )
+        return Finding(Answer.MET if branch == _MET else Answer.NOT_MET, _nobodys, _nobodys, fresh.events)
 
 
-_BRANCHES: Mapping[Answer, Branch] = {Answer.NOT_MET: (0, None), Answer.MET: (1, None)}
+_NOT_MET: Branch = (0, None)
+_MET: Branch = (1, None)
 
 
 def _amount_at(place: int, limits: tuple[float, ...]) -> Amount:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cds_service.clinical.trees import NEVER, Branch, Comparison, Fork, Look, Trees
 from cds_service.patient.facts import Asked, Chart
@@ -20,8 +20,7 @@ _MOST_STEPS = 200
 """How far the ways of one kind of chart may branch; beyond that what follows is found out each time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mentioned:
+class Mentioned(NamedTuple):
     """What a chart has something recorded of: ids of our measures and codelists."""
 
     measures: frozenset[str]

@@ -105,15 +105,17 @@ class LazyObservations:
             resource = self._resources[position]
             code, value = resource.code, resource.value_codeable_concept
             if value is None or resource.component or resource.value_quantity:
-                known: bool | None = tells(self._shelf.at(position))
+                known = tells(self._shelf.at(position))
             else:
-                known = next((known for told, what, known in said if what == value and told == code), None)
-                if known is None:
+                for told, what, known in said:  # noqa: B007  what was known is used below
+                    if what == value and told == code:
+                        break
+                else:
                     known = tells(self._shelf.code_and_value(position))
                     said = [(code, value, known), *said[:_WORDINGS_KEPT]]
             if known:
                 kept.append(position)
-        return NewestFirst(self._shelf.at, self._newest_first(kept))
+        return NewestFirst(self._shelf.at, self._newest_first(kept) if kept else kept)
 
     def keys(self) -> Set[CodeKey]:
         """Every code under which something is recorded, components' codes among them."""

@@ -588,9 +588,10 @@ class Asked:
     def fresh(self, measure: Measure, hours: float | None) -> Fresh | None:
         """Give the values of *measure* not older than *hours* (None: of any age); None where Observations are missing."""
         key = (measure.id, hours)
-        if key not in self._fresh:
-            self._fresh[key] = self._read_fresh(measure, hours)
-        return self._fresh[key]
+        found = self._fresh.get(key)
+        if found is None:
+            found = self._fresh[key] = self._read_fresh(measure, hours)
+        return found
 
     def fresh_by_day(self, measure: Measure, hours: float | None) -> Fresh | None:
         """As `fresh`, for a question that looks at the day of the newest value as well as at its amount."""

@@ -23,9 +23,12 @@ class Conversion:
     add: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measure:
-    """A measurable thing: its codes, the unit our thresholds are written in, and how old a value may be."""
+    """A measurable thing: its codes, the unit our thresholds are written in, and how old a value may be.
+
+    There is one for each id in a knowledge base, so no two need be compared but by which they are.
+    """
 
     id: str
     name: str
@@ -50,10 +53,6 @@ class Measure:
     """How the unit is written for people; empty means as *unit*."""
     only_units: tuple[str, ...] = ()
     """Codes shared with another quantity: only values in one of these units are read, others are passed over."""
-
-    def __hash__(self) -> int:
-        """Ids are unique within one knowledge base; hashing every field would cost more than reading a value."""
-        return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)

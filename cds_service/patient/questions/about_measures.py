@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from cds_service.patient.chart_text import moment_text
 from cds_service.patient.facts import Asked, Fresh, Value, same_time
@@ -73,6 +73,12 @@ class Limits:
         if (False,) in answers:
             return False
         return None if (None,) in answers else True
+
+
+@cache
+def _least_change(at_least: float | None, above: float | None) -> Limits:
+    """The limits of a change, of which the rules have a few."""
+    return Limits(at_least=at_least, above=above)
 
 
 def _turned(answer: bool | None) -> bool | None:
@@ -205,7 +211,7 @@ class Change:
                 return None
             least, most = (round(bound / before.amount.low * 100, 6) for bound in (least, most))
         amount = Amount(round(least, 6), round(most, 6))
-        return Limits(at_least=self.at_least, above=self.above).hold(amount)
+        return _least_change(self.at_least, self.above).hold(amount)
 
     def _tell(self, answer: Answer, now: Value, before: Value, events: tuple[QualityEvent, ...]) -> Finding:
         return Finding(
