@@ -448,6 +448,20 @@ def test_reports_hold_no_patient_data(client: FhirClient, ehr: Server) -> None:
     assert found.fetched == 0
 
 
+def test_empty_answers_written_alike_are_each_had() -> None:
+    alike, other = raw(a_search()), raw(a_search(total=0))
+    brought = {"patient": raw(PATIENT), "procedures": alike, "observations": alike, "conditions": other, "goals": alike}
+
+    found = gather(
+        brought, needs={"procedures", "observations", "conditions", "goals"}, context=CONTEXT, server=None, seconds=1.0
+    )
+
+    assert {key: [len(page.entries) for page in pages] for key, pages in found.pages.items()} == {
+        "patient": [1], "procedures": [0], "observations": [0], "conditions": [0], "goals": [0],
+    }  # fmt: skip
+    assert found.gaps == () and {report.state for report in found.reports} == {State.SUPPLIED}
+
+
 @pytest.mark.parametrize("key", ["procedures", "observations", "conditions", "medications", "goals"])
 @pytest.mark.parametrize(
     "body",
