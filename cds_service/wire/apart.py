@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-PLACEHOLDER = b'"~~~~~~~~~~~~~~~~~~~~~~~~"'
+_SIGN = b"~"
+PLACEHOLDER = b'"%b"' % (_SIGN * 24)
 """A text made of a sign so rare that a look whether the body has it already costs next to nothing."""
 
 _COLON = re.compile(rb"\s*:\s*(?=\{)")
@@ -58,7 +59,7 @@ class Apart:
         if found is None or found.end() - start < self._least_bytes:
             return None
         head, tail = body[:start], body[found.end() :]
-        if PLACEHOLDER in head or PLACEHOLDER in tail:
+        if _SIGN in head and PLACEHOLDER in head or _SIGN in tail and PLACEHOLDER in tail:
             return None
         return head + PLACEHOLDER + tail, memoryview(body)[start : found.end()]
 
