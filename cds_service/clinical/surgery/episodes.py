@@ -429,6 +429,8 @@ def _see_tumour(session: _Session, record: PatientRecord, knowledge: Knowledge, 
     if session.surgery_type == "TUMOUR":
         return True
     reasons = [reason for part in session.parts for reason in part.procedure.reasons]
+    if not reasons and not record.conditions:
+        return False
     finding = find_spinal_tumour(record.conditions or (), reasons, knowledge.surgery, on)
     if finding is None:
         return False

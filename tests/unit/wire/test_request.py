@@ -268,8 +268,9 @@ def test_a_day_that_is_no_date_is_named() -> None:
     assert faults_of(a_call(extension={ON_EXTENSION: "tomorrow"}), may_choose_day=True)
 
 
-def test_odd_prefetch_keys_are_left_out() -> None:
-    call = read(a_call(prefetch={"patient": None, "John Doe <x>": {"resourceType": "Patient"}}))
+@pytest.mark.parametrize("odd", ["John Doe <x>", "conditions\ngoals", "conditions\n", "", "a" * 65])
+def test_odd_prefetch_keys_are_left_out(odd: str) -> None:
+    call = read(a_call(prefetch={"patient": None, odd: {"resourceType": "Patient"}}))
 
     assert list(call.prefetch) == ["patient"]
 
