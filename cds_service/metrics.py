@@ -59,20 +59,20 @@ _waiting: deque[tuple[Any, ...]] = deque()
 """What waits to be counted: each is the function that gives its counter, and the labels."""
 _waiting_seconds: deque[tuple[str, float]] = deque()
 _settling = threading.Lock()
-_patient_thread: int | None = None
+_thread_that_settles: int | None = None
 
 
 def settle_later() -> None:
     """Let what the answers of this thread count wait: it promises to call `settle` soon and often, and `settle_at_once` when
     it ends."""
-    global _patient_thread
-    _patient_thread = threading.get_ident()
+    global _thread_that_settles
+    _thread_that_settles = threading.get_ident()
 
 
 def settle_at_once() -> None:
     """End the promise of `settle_later`."""
-    global _patient_thread
-    _patient_thread = None
+    global _thread_that_settles
+    _thread_that_settles = None
     settle()
 
 
@@ -90,7 +90,7 @@ def settle() -> None:
 
 
 def count_call(route: str, status: int, seconds: float) -> None:
-    if threading.get_ident() == _patient_thread:
+    if threading.get_ident() == _thread_that_settles:
         _waiting.append((_calls, route, status))
         _waiting_seconds.append((route, seconds))
     else:
@@ -102,7 +102,7 @@ def count_cards(service: str, indicators: Iterable[str], rules: Iterable[str]) -
     """Count the cards of an answer by their *indicators*, and the *rules* that spoke in it."""
     counted = [(_cards, service, one) for one in indicators]
     counted += [(_rules, service, one) for one in rules]
-    if threading.get_ident() == _patient_thread:
+    if threading.get_ident() == _thread_that_settles:
         _waiting.extend(counted)
     else:
         for counter, *labels in counted:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from cds_service.clinical.trees import NEVER, Branch, Comparison, Fork, Look, Trees
@@ -129,8 +130,4 @@ class Walk:
             looks += [look for look in end.set_aside if look.measure.id in mentioned.measures]
             if end.answer:
                 told.append((place, end.answer))
-        return Outcome(tuple(ask), tuple(sorted(told, key=_place)), tuple(dict.fromkeys(looks)))
-
-
-def _place(told: tuple[int, Any]) -> int:
-    return told[0]
+        return Outcome(tuple(ask), tuple(sorted(told, key=itemgetter(0))), tuple(dict.fromkeys(looks)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -219,18 +218,9 @@ def service_request(
     return found
 
 
-_second_told = (datetime.min, "")
-
-
 def moment(call: CallFacts) -> str:
-    """Give the moment of the call as a FHIR dateTime, to the second; which is put into words once for all calls in it."""
-    global _second_told
-    second = call.at.replace(microsecond=0)
-    told, text = _second_told
-    if second != told or second.tzinfo is not told.tzinfo or second.fold != told.fold:
-        text = second.isoformat().replace("+00:00", "Z")
-        _second_told = (second, text)
-    return text
+    """Give the moment of the call as a FHIR dateTime, to the second."""
+    return call.at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def period(start: str | None, end: str | None) -> Resource | None:

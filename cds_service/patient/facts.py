@@ -190,7 +190,7 @@ class Chart:
 
         With *hours*, reading stops at the first value that is older: who asks about today pays for no history.
         """
-        if measure.id not in self.measures_mentioned():
+        if not self.mentions_measure(measure):
             return Series([], [], [])
         found = self._series.get((measure.id, hours))
         if found is None:
@@ -241,7 +241,7 @@ class Chart:
     def _reader(self, measure: Measure) -> _Reader:
         reader = self._readers.get(measure.id)
         if reader is None:
-            candidates = self._candidates(measure) if measure.id in self.measures_mentioned() else ()
+            candidates = self._candidates(measure) if self.mentions_measure(measure) else ()
             reader = self._readers[measure.id] = _Reader(iter(candidates), Series([], [], []), [])
         return reader
 
@@ -628,7 +628,7 @@ class Asked:
         events += [event for event in series.faulty[:1] if self._is_recent(event, hours)]
         if not fresh and series.values:
             events.append(self._set_aside(measure, (after or series.values)[0], bool(after), hours))
-        return Fresh(_newest_of(fresh), tuple(events), measure, hours, bool(after), bool(series.values))
+        return Fresh(newest_of(fresh), tuple(events), measure, hours, bool(after), bool(series.values))
 
     def _not_older(self, values: list[Value], hours: float) -> list[Value]:
         return [value for value in values if self._is_not_older(value, hours)]
@@ -659,14 +659,19 @@ class Asked:
         return QualityEvent(rule, measure.id, text, newest.evidence)
 
 
-def _newest_of(values: Sequence[Value]) -> tuple[Value, ...]:
-    """Give the newest of *values*, which stand newest first, with those that cannot be told to be older."""
-    if len(values) < 2:
-        return tuple(values)
-    return tuple([value for value in values if same_time(value, values[0])])
+def newest_of(values: Iterable[Value]) -> tuple[Value, ...]:
+    """Give the newest of *values*, which come newest first, with those that cannot be told to be older; look at none but the
+    first beyond its day."""
+    found: list[Value] = []
+    for value in values:
+        if not found or _same_time(value, found[0]):
+            found.append(value)
+        elif _dated(found[0].when) and _is_before(value.when, found[0].when.latest):
+            break
+    return tuple(found)
 
 
-def same_time(one: Value, other: Value) -> bool:
+def _same_time(one: Value, other: Value) -> bool:
     """Two values of one day without clock times cannot be put in order: both count as the newest."""
     if one.when is None or other.when is None:
         return one.when is other.when

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
 from cds_service.patient.chart_text import moment_text
-from cds_service.patient.facts import Asked, Fresh, Value, same_time
+from cds_service.patient.facts import Asked, Fresh, Value, newest_of
 from cds_service.patient.finding import Answer, Evidence, Finding, QualityEvent
 from cds_service.patient.known import Measure
 from cds_service.patient.quantity import Amount
@@ -220,17 +220,6 @@ class Change:
             lambda: (now.evidence, before.evidence),
             events,
         )
-
-
-def newest_of(values: Iterable[Value]) -> tuple[Value, ...]:
-    """Give the newest of dated values as `newest` does, and look at none but the first beyond its day."""
-    found: list[Value] = []
-    for value in values:
-        if not found or same_time(value, found[0]):
-            found.append(value)
-        elif value.when.latest < found[0].when.latest:
-            break
-    return tuple(found)
 
 
 def _is_older(value: Value, latest: Value) -> bool:
