@@ -17,12 +17,13 @@ from msgspec import Struct
 from cds_service.cards import Card, OrdinaryCard, build_cards, cards_to_send
 from cds_service.cards.missing import missing_card
 from cds_service.clinical.advice import Advice
-from cds_service.clinical.advise import advise
+from cds_service.clinical.advise import advise, advise_after
 from cds_service.clinical.appointments import judge_bookings
 from cds_service.clinical.discharge import going_home
 from cds_service.clinical.drafts import judge_drafts, selected
 from cds_service.clinical.follow_up import next_follow_up
 from cds_service.clinical.occasion import Booked, Drafted, Occasion
+from cds_service.clinical.surgery.episodes import find_operations
 from cds_service.errors import RequiredDataMissing, SpineCdsError
 from cds_service.explain import explain
 from cds_service.hooks.hook import Adds, Hook
@@ -34,6 +35,7 @@ from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts, Link
 from cds_service.patient.record import Order, PatientRecord
 from cds_service.picture import picture
+from cds_service.steps import Steps, at_once
 from cds_service.wire.apart import Apart
 from cds_service.wire.request import HookCall
 
@@ -150,8 +152,8 @@ def usage_requirements(practice: Practice, hook: Hook) -> str:
     )
 
 
-def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> Answer:
-    """Answer one call made at the moment *at* (with time zone).
+def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> Steps[Answer]:
+    """Answer one call made at the moment *at* (with time zone), in steps.
 
     Raises RequiredDataMissing (unless the caller's terms ask for a card instead) and WrongPatient.
     """
@@ -165,7 +167,9 @@ def respond(call: HookCall, practice: Practice, terms: Terms, at: datetime) -> A
             raise
         return _answer_without_data(error, practice, _call_facts(call, practice, terms, at))
     read = time.perf_counter()
-    advice, occasion, facts = _conclude(call, practice, terms, record, on, at)
+    yield
+    advice, occasion, facts = yield from _conclude(call, practice, terms, record, on, at)
+    yield
     cards = cards_to_send(advice, practice.knowledge, facts, occasion)
     return Answer(cards, _facts(advice, cards, record, gathered, read - began, time.perf_counter() - read))
 
@@ -178,7 +182,7 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     on = _day(call, practice, at)
     gathered = _gather(call, practice, terms, on)
     record = _record(call, practice, gathered)
-    advice, occasion, facts = _conclude(call, practice, terms, record, on, at)
+    advice, occasion, facts = at_once(_conclude(call, practice, terms, record, on, at))
     cards = build_cards(advice, practice.knowledge, facts, occasion)
     drawn = picture(advice, record, practice.knowledge, _moment(call, at))
     return explain(advice, practice.knowledge, cards, occasion) | {"picture": drawn}
@@ -186,9 +190,11 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
 
 def _conclude(
     call: HookCall, practice: Practice, terms: Terms, record: PatientRecord, on: date, at: datetime
-) -> tuple[Advice, Occasion | None, CallFacts]:
+) -> Steps[tuple[Advice, Occasion | None, CallFacts]]:
     """The one way from a record to what cards are made of, for the answer and for its explanation alike."""
-    advice = advise(record, practice.knowledge, on, _moment(call, at))
+    surgical = find_operations(record, practice.knowledge, on)
+    yield
+    advice = advise_after(surgical, record, practice.knowledge, on, _moment(call, at))
     occasion = _occasion(call, practice, record, advice)
     return advice, occasion, _call_facts(call, practice, terms, at, record.orders)
 

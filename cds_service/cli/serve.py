@@ -78,6 +78,7 @@ class Server(BaseApplication):
         # then every request gets a thread.
         asks_nobody = settings.tenants is None and settings.otlp_endpoint is None
         PatientWorker.at_once = _HOOK_CALL if asks_nobody else None
+        PatientWorker.in_steps = self._app.wsgi_app.in_steps
         for name, value in wanted.items():
             self.cfg.set(name, value)
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cds_service.steps import Steps, at_once
 from cds_service.web.bodies import plain_json_bytes
 from cds_service.web.cors import VARY, Origins
 from cds_service.web.guard import Guard, Knock
@@ -45,6 +46,10 @@ class DirectCalls:
         self._log = log
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return at_once(self.in_steps(environ, start_response))
+
+    def in_steps(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Steps[Iterable[bytes]]:
+        """As calling the application, in steps. Not for traced calls: of spans in one thread, the last begun ends first."""
         path = environ["PATH_INFO"]
         named = _PATH.fullmatch(path) if environ["REQUEST_METHOD"] == "POST" else None
         body = plain_json_bytes(environ, self._app.config["MAX_CONTENT_LENGTH"]) if named else None
@@ -54,7 +59,7 @@ class DirectCalls:
         self._log.begin(visit)
         try:
             self._guard.let_in(visit, Knock(environ.get("HTTP_AUTHORIZATION"), "POST", path, lambda: body))
-            content = self._calls.answer(visit, named[1], lambda: body, ON_THE_LOOP in environ)
+            content = yield from self._calls.answer(visit, named[1], lambda: body, ON_THE_LOOP in environ)
         except Exception as error:
             return self._app.answer_failed(visit, error, environ, start_response)
         try:

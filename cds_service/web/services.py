@@ -22,6 +22,7 @@ from cds_service.respond import (
     usage_requirements,
 )
 from cds_service.security.limits import check_depth
+from cds_service.steps import Steps, at_once
 from cds_service.store.feedback import IssuedCard, Store
 from cds_service.web.bodies import json_bytes
 from cds_service.web.guard import Guard
@@ -62,8 +63,8 @@ class HookCalls:
         """Read *body* as a call of one of *services*.  Raises CallFaults."""
         return read_call(body, services, self.may_choose_day, check_depth, OBSERVATIONS_APART)
 
-    def answer(self, visit: Visit, service_id: str, body: Callable[[], bytes], on_the_loop: bool) -> bytes:
-        """Give the body of the answer to *body*; note on *visit* what the log may hold of it.
+    def answer(self, visit: Visit, service_id: str, body: Callable[[], bytes], on_the_loop: bool) -> Steps[bytes]:
+        """Give the body of the answer to *body*, in steps; note on *visit* what the log may hold of it.
 
         Raises MustWait where the call may have to be read for and is *on_the_loop*; UnknownService, CallFaults,
         RequiredDataMissing and WrongPatient.
@@ -79,14 +80,18 @@ class HookCalls:
         visit.facts["hook"] = service.hook
         at = self.clock()
         try:
-            answer = respond(asked, self.practice, tenant, at)
+            yield
+            answer = yield from respond(asked, self.practice, tenant, at)
         except RequiredDataMissing:
             metrics.count_missing(service.id)
             raise
+        yield
         visit.facts.update(_told(answer, service))
         if answer.cards:
             self._store.note_issued(_issued(answer, service, tenant, at))
-        return cards_body(answer.cards)
+        content = cards_body(answer.cards)
+        yield
+        return content
 
 
 def services_blueprint(calls: HookCalls) -> Blueprint:
@@ -100,7 +105,7 @@ def services_blueprint(calls: HookCalls) -> Blueprint:
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         on_the_loop = bool(request.environ.get(ON_THE_LOOP))
-        body = calls.answer(g._get_current_object(), service_id, json_bytes, on_the_loop)
+        body = at_once(calls.answer(g._get_current_object(), service_id, json_bytes, on_the_loop))
         return Response(body, content_type=JSON)
 
     @blueprint.post("/explain")

@@ -375,7 +375,7 @@ def test_c7_a_bug_is_500_with_an_id_and_without_a_trace(make_service, monkeypatc
         raise RuntimeError("Zebulon Canary, born 1950")
 
     client = make_service().test_client()
-    monkeypatch.setattr("cds_service.respond.advise", fail)
+    monkeypatch.setattr("cds_service.respond.find_operations", fail)
 
     answer = client.post(PATIENT_VIEW, json=a_call())
 

@@ -13,11 +13,11 @@ import werkzeug.exceptions
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from cds_service import metrics
+from cds_service import metrics, respond
 from cds_service.security.limits import RateLimiter
 from cds_service.web.direct import DirectCalls
 from cds_service.web.waiting import ON_THE_LOOP, MustWait
-from tests.contract.conftest import PATIENT_VIEW, a_call, patient_call
+from tests.contract.conftest import FIXTURES, PATIENT_VIEW, a_call, patient_call
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 LOOPBACK = "http://localhost:3000"
@@ -152,7 +152,7 @@ def test_a_call_is_answered_logged_and_counted_as_flask_would(both, name: str, c
     assert directly == by_flask
 
 
-@pytest.mark.parametrize("place", ["cds_service.respond.advise", "cds_service.web.cors.Origins.headers"])
+@pytest.mark.parametrize("place", ["cds_service.respond.find_operations", "cds_service.web.cors.Origins.headers"])
 def test_a_bug_is_answered_as_flask_would(both, place: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     failing = iter([True] * 1)
 
@@ -174,6 +174,74 @@ def test_a_bug_is_answered_as_flask_would(both, place: str, monkeypatch: pytest.
         "request",
     ]
     assert directly == by_flask
+
+
+def taken_together(app: DirectCalls, environs: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str]], bytes]]:
+    """Let *environs* be answered one step after the other, in turn."""
+    told: dict[int, tuple[str, list[tuple[str, str]], bytes]] = {}
+    started: dict[int, tuple[str, list[tuple[str, str]]]] = {}
+
+    def start(number: int) -> Callable[..., None]:
+        return lambda status, headers, error=None: started.update({number: (status, list(headers))})
+
+    under_way = {number: app.in_steps(environ, start(number)) for number, environ in enumerate(environs)}
+    while under_way:
+        for number, steps in list(under_way.items()):
+            try:
+                next(steps)
+            except StopIteration as end:
+                given = under_way.pop(number) and end.value
+                body = b"".join(given)
+                getattr(given, "close", lambda: None)()
+                status, headers = started[number]
+                request_id = dict(headers)["X-Request-Id"]
+                headers = [(name, value.replace(request_id, "ID")) for name, value in headers]
+                told[number] = (status, headers, body.replace(request_id.encode(), b"ID"))
+    return [told[number] for number in range(len(environs))]
+
+
+PATIENTS = sorted(one.stem for one in (FIXTURES / "patients").glob("*.json"))
+
+
+def test_calls_that_are_answered_together_are_answered_as_each_alone(both, capsys) -> None:
+    direct = both[0]
+    environs = [environ for _, environ in REQUESTS.values()]
+    environs += [an_environ(text(patient_call(name, "2026-05-15"))) for name in PATIENTS]
+    alone = [ask(direct, again(environ), capsys) for environ in environs]
+    before = numbers()
+
+    together = taken_together(direct, [again(environ) for environ in environs])
+
+    assert together == [(one.status, one.headers, one.body) for one in alone]
+    lines = [json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(lines) == sorted(one.log[0]["status"] for one in alone)
+    counted: dict[Any, float] = {}
+    for one in alone:
+        for name, value in one.counted.items():
+            counted[name] = counted.get(name, 0.0) + value
+    assert {name: value - before.get(name, 0.0) for name, value in numbers().items() if name in counted} == counted
+
+
+def test_a_call_has_a_turn_before_it_ends(both) -> None:
+    """Were it answered in one step, nothing would be gained by answering several together."""
+    assert len(list(both[0].in_steps(an_environ(FULL), lambda *given: None))) >= 5
+
+
+def test_a_bug_in_one_call_leaves_the_others_alone(both, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = iter([False, True, False])
+    real = respond.find_operations
+
+    def fail_once(*given: Any) -> Any:
+        if next(turns):
+            raise RuntimeError("Zebulon Canary, born 1950")
+        return real(*given)
+
+    monkeypatch.setattr(respond, "find_operations", fail_once)
+
+    told = taken_together(both[0], [an_environ(FULL) for _ in range(3)])
+
+    assert [status[:3] for status, _, _ in told] == ["200", "500", "200"]
+    assert told[0] == told[2] and b"Canary" not in told[1][2]
 
 
 def test_whom_the_guard_refuses_is_refused_as_flask_would(both, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "cds_service"
 FLOORS: dict[str, int] = {
     "errors": 0,
     "later": 0,
+    "steps": 0,
     "patient": 1,
     "hooks": 1,
     "metrics": 1,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 import socket
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from selectors import DefaultSelector
 from types import SimpleNamespace
@@ -17,6 +19,8 @@ from hypothesis.strategies import data, integers, sampled_from, sets
 from cds_service.cli.arriving import HEADERS_BYTES_MOST, Arrival, Connection, look_at
 from cds_service.cli.patient_worker import PatientWorker
 from cds_service.cli.plain_http import not_plain_fields
+from cds_service.steps import Steps
+from cds_service.web.waiting import MustWait
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\n"
 
@@ -144,20 +148,38 @@ def a_request(body: bytes) -> bytes:
     return PLAIN + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
+@dataclass(slots=True)
+class Held:
+    """A request that waits for its answer."""
+
+    body: bytes
+    has_closed: bool = False
+
+
 class Counter:
     """A worker at its counter: its clients are sockets of this test, and it notes whom it answers."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(PatientWorker, "at_once", re.compile(r"/cds-services/.+"))
+        monkeypatch.setattr(PatientWorker, "in_steps", self._in_steps)
+        self.taken: list[bytes] = []
         self.answered: list[bytes] = []
         self.worker = PatientWorker(0, 0, [socket.create_server(("127.0.0.1", 0))], None, 30, Config(), None)
         self.worker.poller = DefaultSelector()
-        self.worker.wsgi = self._answer
         self.worker.set_accept_enabled(True)
 
-    def _answer(self, environ, start_response) -> list[bytes]:
-        self.answered.append(environ["wsgi.input"].read())
-        time.sleep(0.006)  # longer than it may answer before it looks around
+    def _in_steps(self, environ, start_response) -> Steps[list[bytes]]:
+        body = environ["wsgi.input"].read()
+        self.taken.append(body[:6])
+        time.sleep(0.003)
+        yield
+        if body == b"must wait":
+            raise MustWait
+        if body == b"fails":
+            raise RuntimeError
+        self.taken.append(body[:6])
+        self.answered.append(body)
+        time.sleep(0.003)  # together longer than it may answer before it looks around
         start_response("200 OK", [])
         return [b"."]
 
@@ -194,10 +216,50 @@ def test_a_crowd_of_new_clients_is_let_in_before_the_next_answer(monkeypatch: py
     for number, client in enumerate(crowd):
         client.sendall(a_request(b"%d" % number))
 
-    assert len(counter.look()) == 1
+    assert len(counter.look()) == 4
     assert len(counter.worker.collecting) == 8
-    assert sorted(counter.look(7)) == [b"%d" % number for number in range(8)]
+    assert sorted(counter.look(2)) == [b"%d" % number for number in range(8)]
     counter.close(*crowd)
+
+
+def test_small_requests_that_are_here_together_are_answered_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    clients = [counter.a_client() for _ in range(3)]
+    for name, client in zip((b"1", b"2", b"3"), clients, strict=True):
+        client.sendall(a_request(name))
+    counter.look()
+
+    assert counter.taken == [b"1", b"2", b"3"] * 2
+    assert all(client.recv(1000).startswith(b"HTTP/1.1 200 OK") for client in clients)
+    counter.close(*clients)
+
+
+def test_a_large_request_is_answered_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    held = [Held(b"first"), Held(b"second"), Held(b"large" + b"x" * 2**18), Held(b"fourth")]
+    for number, one in enumerate(held):
+        heapq.heappush(counter.worker._to_answer, (float(number), number, one))
+
+    together = [[one.body[:6] for one in counter.worker._next_to_answer()] for _ in range(4)]
+
+    assert together == [[b"first", b"second"], [b"largex"], [b"fourth"], []]
+    counter.close()
+
+
+def test_one_that_must_wait_or_fails_leaves_those_beside_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    waiting: list[Connection] = []
+    counter.worker.enqueue_req = waiting.append
+    clients = [counter.a_client() for _ in range(4)]
+    for name, client in zip((b"first", b"must wait", b"fails", b"last"), clients, strict=True):
+        client.sendall(a_request(name))
+    counter.look(2)
+
+    assert counter.answered == [b"first", b"last"] and [one.body for one in waiting] == [b"must wait"]
+    assert clients[0].recv(1000).startswith(b"HTTP/1.1 200 OK")
+    assert clients[2].recv(1000).startswith(b"HTTP/1.1 500 ")
+    assert clients[3].recv(1000).startswith(b"HTTP/1.1 200 OK")
+    counter.close(*clients, *waiting)
 
 
 def test_who_has_closed_is_answered_after_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
