@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 import requests
 
 from benchmarks.bodies import call_body
-from tests.contract.conftest import FIXTURES, PATIENT_VIEW, ROOT, a_call, free_port, read_json, serving
+from tests.contract.conftest import FIXTURES, PATIENT_VIEW, ROOT, a_call, free_port, patient_call, read_json, serving
 
 
 def a_report() -> dict:
@@ -144,6 +145,37 @@ def test_many_slow_clients_hold_up_no_other(running: str) -> None:
         connection.close()
 
     assert answers == [200] * 8 and waited < 4
+
+
+def test_patients_who_are_asked_about_at_once_each_get_their_own_answer(running: str) -> None:
+    address = urlsplit(running)
+    names = sorted(one.stem for one in (FIXTURES / "patients").glob("*.json"))
+    calls = [json.dumps(patient_call(name, "2026-05-15")) for name in names]
+    connections = [http.client.HTTPConnection(address.hostname, address.port, timeout=10) for _ in range(8)]
+
+    def told(connection: http.client.HTTPConnection) -> list[tuple[str, str, str]]:
+        answer = connection.getresponse()
+        cards = json.loads(answer.read())["cards"]
+        assert answer.status == 200
+        return [(card["uuid"], card["summary"], card["detail"]) for card in cards]
+
+    def ask(connection: http.client.HTTPConnection, body: str) -> None:
+        connection.request("POST", PATIENT_VIEW, body, {"Content-Type": "application/json"})
+
+    alone = []
+    for body in calls:
+        ask(connections[0], body)
+        alone.append(told(connections[0]))
+    at_once = []
+    for start in range(0, len(calls), len(connections)):
+        some = calls[start : start + len(connections)]
+        for connection, body in zip(connections, some, strict=False):
+            ask(connection, body)
+        at_once += [told(connection) for connection, _ in zip(connections, some, strict=False)]
+    for connection in connections:
+        connection.close()
+
+    assert at_once == alone and len({str(cards) for cards in alone}) > 15
 
 
 def test_a_call_that_waits_for_a_fhir_server_holds_up_no_other(tmp_path: Path) -> None:
