@@ -1,6 +1,7 @@
 """The outside story of one call: gather -> read -> advise -> cards. START READING HERE.
 
-Knows no HTTP: what the web wants to tell in logs and metrics is in the returned value.
+Knows no HTTP: what the web wants to tell in logs and metrics is in the returned value. A bare `yield` ends a step: other calls
+that are here have their turn (steps.py).
 """
 
 from __future__ import annotations
