@@ -37,19 +37,10 @@ TEXTS = {
 }
 """File of the repository -> its page."""
 
-MEASURED = "performance.md"
 PAGE_OF = {**TEXTS, OPENAPI: "api.md", "README.md#settings": "settings.md"}
 _OUTSIDE = re.compile(r"\]\((?P<target>(?:\.\./)+[^)]+)\)")
 _HELP = re.compile(r"^<!-- help: (?P<command>[a-z-]+) -->$", re.MULTILINE)
 _METHODS = ("get", "post")
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Show the measurements in the menu where they were written down."""
-    if (ROOT / "docs" / MEASURED).is_file():
-        reference = next(part["Reference"] for part in config.nav if "Reference" in part)
-        reference.append({"Performance": MEASURED})
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

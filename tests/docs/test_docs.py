@@ -324,6 +324,13 @@ def test_every_link_of_the_site_leads_to_a_file_of_it(site: Path) -> None:
     assert broken == []
 
 
+def test_every_page_stands_once_in_the_menu(site: Path) -> None:
+    menu = (site / "index.html").read_text(encoding="utf-8").partition('class="md-content"')[0]
+    links = re.findall(r'<a href="([^"#]+\.html)" class="md-nav__link', menu)
+
+    assert len(links) > 15 and sorted(links) == sorted(set(links))
+
+
 def test_the_api_page_tells_every_route_and_every_shape(site: Path) -> None:
     text = (site / "api.html").read_text(encoding="utf-8")
 
