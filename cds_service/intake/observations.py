@@ -13,7 +13,7 @@ from msgspec import Raw
 from cds_service.intake import shapes
 from cds_service.intake.dates import plain_zone, read_period, read_timing, read_when, when_of
 from cds_service.intake.mend import Faults, read_part
-from cds_service.patient.codes import CodeKey, code_key
+from cds_service.patient.codes import CodeKey, canonical_system, code_key, normal_code
 from cds_service.patient.record import NOT_USED, Coding, Component, Concept, Glance, Observation, Plain, Quantity, When
 
 _STANDARD = frozenset({"loinc", "snomed"})
@@ -252,8 +252,9 @@ def _by_key(places: _Places) -> tuple[dict[CodeKey, list[int]], dict[CodeKey, li
     standard: dict[CodeKey, list[int]] = {}
     others: dict[CodeKey, list[int]] = {}
     for system, codes in places.items():
+        canonical = canonical_system(system)
         for code, positions in codes.items():
-            key = code_key(system, code) if code else _NO_CODE
+            key = (canonical, normal_code(canonical, code)) if code else _NO_CODE
             found = standard if key[0] in _STANDARD else others
             found[key] = positions if key not in found else sorted({*found[key], *positions})
     return standard, others

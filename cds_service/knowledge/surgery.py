@@ -227,8 +227,6 @@ class SurgeryKnowledge:
     spine_words: frozenset[str]
     words: Words
     """Word lists of the free-text grammar."""
-    readings: dict[CodeKey, SurgicalFact] = field(default_factory=dict)
-    """What was concluded about single codes before; holds codes only, nothing of a patient."""
     conclusions: Kept = field(default_factory=lambda: Kept(_CONCLUSIONS_MOST))
     """What was concluded from several facts before, each a code's or a title's without its words."""
 

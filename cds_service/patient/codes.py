@@ -1,9 +1,11 @@
-"""Codes as pairs of canonical system and code. Tells systems apart by URI, OID or name; knows no clinical meaning."""
+"""Codes as pairs of canonical system and code. Tells systems apart by URI, OID or name; knows no clinical meaning.
+
+Nothing is kept of what a chart sends: a code, or the address of its system, may be anything that somebody has typed.
+"""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 CodeKey = tuple[str, str]
 """(canonical system, normalised code); the system is "" where it is missing or not known."""
@@ -115,9 +117,22 @@ _DOTTED = frozenset({"icd10cm", "icd10"})
 _LETTERS_FOR_DIGITS = str.maketrans("OI", "01")
 
 
-@lru_cache(maxsize=4096)
 def canonical_system(system: str | None) -> str:
     """Give the short name of a recorded system (URI, urn:oid, bare OID or name); "" where it tells none we know."""
+    known = _AS_WRITTEN.get(system or "")
+    return _read_system(system) if known is None else known
+
+
+_AS_WRITTEN: dict[str, str] = {
+    "": "",
+    **{f"http://{address}": short for address, short in _ADDRESSES.items()},
+    **{f"http://www.{address}": short for address, short in _ADDRESSES.items()},
+    **{f"urn:oid:{oid}": short for oid, short in _OIDS.items()},
+}
+"""Systems in the writing that nearly all charts use."""
+
+
+def _read_system(system: str | None) -> str:
     name = (system or "").strip().lower().partition("|")[0].partition("#")[0].rstrip("/")
     if not name:
         return ""
@@ -150,17 +165,10 @@ def normal_code(canonical: str, code: str | None) -> str:
 
 
 LONGEST_CODE = 20
-"""Characters; no terminology we know has a longer code. Longer ones are text in the wrong place and never kept."""
+"""Characters; no terminology we know has a longer code. Longer ones are text in the wrong place."""
 
 
 def code_key(system: str | None, code: str | None) -> CodeKey:
     """Give the canonical pair of a recorded coding: system shortened, code normalised as `normal_code` tells."""
-    if code is not None and len(code) > LONGEST_CODE:
-        return _code_key.__wrapped__(system, code)
-    return _code_key(system, code)
-
-
-@lru_cache(maxsize=65536)
-def _code_key(system: str | None, code: str | None) -> CodeKey:
     canonical = canonical_system(system)
     return (canonical, normal_code(canonical, code))

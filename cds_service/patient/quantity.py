@@ -182,6 +182,10 @@ _KNOWN_UNITS = frozenset(unit for pair in FACTORS for unit in pair)
 _UCUM_TEXT = re.compile(r"[A-Za-z0-9%*^/.\-+\[\]{}'_()#]+")
 _ONE_AT_A_TIME = threading.Lock()
 """The library fills its registry while it is asked and is not safe for threads: two first questions at once broke it."""
+_KEPT_MOST = 4096
+_OURS = frozenset({None, "", *AS_SENT, *_KNOWN_UNITS})
+"""Units as our tables write them. What is decided about these is kept from call to call; about any other text, which may be
+anything that somebody has typed, only where the library knows it for a unit and it bears no remark in braces."""
 
 
 @lru_cache(maxsize=1)
@@ -189,7 +193,11 @@ def _registry() -> Any:
     return _UCUM.PintUcumRegistry()
 
 
-@lru_cache(maxsize=4096)
+_understood: set[str] = set()
+_factors: dict[tuple[str, str], tuple[float, float] | None] = {}
+_plans: dict[tuple[str | None, str | None, Measure], Plan] = {}
+
+
 def ucum_unit(text: str) -> str | None:
     """Give the UCUM unit that *text* means; None where it is not understood.
 
@@ -201,7 +209,7 @@ def ucum_unit(text: str) -> str | None:
         return known
     if re.fullmatch(r"\{[^{}]*\}", bare):
         return "1"
-    if bare in _KNOWN_UNITS:
+    if bare in _KNOWN_UNITS or bare in _understood:
         return bare
     if len(bare) > _LONGEST_UNIT or not _UCUM_TEXT.fullmatch(bare):
         return None
@@ -210,10 +218,11 @@ def ucum_unit(text: str) -> str | None:
             _registry().from_ucum(bare)
     except Exception:  # noqa: BLE001  the grammar raises parser errors of many classes; all mean "not understood"
         return None
+    if "{" not in bare and len(_understood) < _KEPT_MOST:
+        _understood.add(bare)
     return bare
 
 
-@lru_cache(maxsize=4096)
 def linear(source: str, target: str) -> tuple[float, float] | None:
     """Give (factor, offset) that turn a value in UCUM *source* into *target*; None where they measure different things.
 
@@ -222,7 +231,14 @@ def linear(source: str, target: str) -> tuple[float, float] | None:
     if source == target:
         return (1.0, 0.0)
     pair = (source, target)
-    return FACTORS[pair] if pair in FACTORS else ask_library(source, target)
+    if pair in FACTORS:
+        return FACTORS[pair]
+    if pair in _factors:
+        return _factors[pair]
+    answer = ask_library(source, target)
+    if source in _understood and len(_factors) < _KEPT_MOST:
+        _factors[pair] = answer
+    return answer
 
 
 def ask_library(source: str, target: str) -> tuple[float, float] | None:
@@ -259,9 +275,13 @@ Plan = tuple[float, float] | Ignored | None
 
 def plan_of(unit: str | None, code: str | None, measure: Measure) -> Plan:
     """Decide how to convert what is sent in *unit* (text) and *code*. None: the value belongs to another quantity."""
-    if len(unit or "") > _LONGEST_UNIT or len(code or "") > _LONGEST_UNIT:
-        unit, code = _short(unit), _short(code)
-    return _plan(unit, code, measure)
+    question = (unit, code, measure)
+    if question in _plans:
+        return _plans[question]
+    plan = _decide(_short(unit), _short(code), measure)
+    if unit in _OURS and code in _OURS and len(_plans) < _KEPT_MOST:
+        _plans[question] = plan
+    return plan
 
 
 def read_number(number: float, comparator: str | None, plan: Plan, measure: Measure) -> Amount | Ignored | None:
@@ -311,9 +331,7 @@ def _bounded(value: float, comparator: str) -> Amount | Ignored:
     return Ignored(f"the comparator {comparator!r} is not one we know")
 
 
-@lru_cache(maxsize=4096)
-def _plan(unit: str | None, code: str | None, measure: Measure) -> Plan:
-    """As `plan_of`, once per (unit, code, measure)."""
+def _decide(unit: str | None, code: str | None, measure: Measure) -> Plan:
     texts = [text for text in (code, unit) if text and text.strip()]
     understood = [found for found in map(ucum_unit, texts) if found is not None]
     if measure.only_units and not (understood and understood[0] in measure.only_units):

@@ -177,25 +177,11 @@ def _is_elsewhere(procedure: Procedure, knowledge: SurgeryKnowledge) -> bool:
 
 
 def fact_of_key(key: CodeKey, knowledge: SurgeryKnowledge) -> SurgicalFact | None:
-    """Tell what a single normalised code says; None where we know nothing of it. What is known is kept per code."""
-    kept = knowledge.readings.get(key)
-    if kept is not None:
-        return kept
-    found = _look_up(key, knowledge)
-    if found is not None:
-        if len(knowledge.readings) >= _MOST_KEPT:
-            knowledge.readings.clear()
-        knowledge.readings[key] = found
-    return found
-
-
-_MOST_KEPT = 100_000  # codes; more than ICD-10-PCS has
-
-
-def _look_up(key: CodeKey, knowledge: SurgeryKnowledge) -> SurgicalFact | None:
+    """Tell what a single normalised code says; None where we know nothing of it."""
+    known = knowledge.codes.get(key)
+    if known is not None:
+        return known
     system, code = key
-    if key in knowledge.codes:
-        return knowledge.codes[key]
     if system == icd10pcs.SYSTEM:
         return icd10pcs.read_pcs(code, knowledge)
     if system == "opcs4":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from cds_service.patient.codes import LONGEST_CODE, CodeKey, canonical_system, normal_code
 
@@ -43,11 +42,6 @@ def read_code(system: str | None, code: str | None) -> ReadCode:
     """Tell the terminology and the normalised code of a recorded procedure coding; system "" where nothing fits."""
     if code is not None and len(code) > LONGEST_CODE:
         return ReadCode((canonical_system(system), ""))
-    return _read_code(system, code)
-
-
-@lru_cache(maxsize=65536)
-def _read_code(system: str | None, code: str | None) -> ReadCode:
     recorded = canonical_system(system)
     code = (code or "").strip(_STRAY)
     text = normal_code(recorded, code)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.patient.quantity import ask_library, linear, ucum_unit
+from cds_service.patient import quantity
+from cds_service.patient.quantity import ask_library, linear, plan_of, ucum_unit
 from cds_service.patient.unit_factors import FACTORS
+from tests.builders import knowledge
 from tools import make_unit_factors
 
 
@@ -29,3 +31,45 @@ def test_degrees_have_an_offset() -> None:
 @pytest.mark.parametrize("text", ["", "no unit at all", "mg/dL; DROP", "x" * 41, "mgdL//"])
 def test_what_is_no_unit_is_not_understood(text: str) -> None:
     assert ucum_unit(text) is None
+
+
+@pytest.fixture
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantity, "_understood", set())
+    monkeypatch.setattr(quantity, "_factors", {})
+    monkeypatch.setattr(quantity, "_plans", {})
+
+
+@pytest.mark.parametrize(
+    ("most", "asked"), [(10, ["kg/m3", "g/m3{MrsX}", "g/m3{MrsX}"]), (0, ["kg/m3", "g/m3{MrsX}"] * 2)]
+)
+def test_of_other_units_those_without_a_remark_are_asked_about_once(
+    most: int, asked: list[str], nothing_kept: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr(quantity, "_KEPT_MOST", most)
+    monkeypatch.setattr(quantity, "ask_library", lambda source, target: questions.append(source))
+
+    for unit in ("kg/m3", "g/m3{MrsX}") * 2:
+        assert quantity.ucum_unit(unit) == unit
+        linear(unit, "mg/L")
+
+    assert sorted(questions) == sorted(asked)
+    assert "MrsX" not in repr((quantity._understood, quantity._factors))
+
+
+def test_what_was_decided_about_our_units_is_kept_and_about_other_texts_is_not(nothing_kept: None) -> None:
+    temperature = knowledge().known.measures["temperature"]
+
+    for unit, code in (("degc", "Cel"), ("Mrs X", "Cel"), ("Cel", "Mrs X"), (None, None)):
+        assert plan_of(unit, code, temperature) == plan_of(unit, code, temperature)
+
+    assert [question[:2] for question in quantity._plans] == [("degc", "Cel"), (None, None)]
+
+
+def test_what_is_decided_about_units_has_an_end(nothing_kept: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantity, "_KEPT_MOST", 1)
+    for measure in ("temperature", "heart_rate"):
+        plan_of("Cel", None, knowledge().known.measures[measure])
+
+    assert len(quantity._plans) == 1

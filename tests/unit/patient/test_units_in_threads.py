@@ -15,8 +15,9 @@ ODD_UNITS = ("mg/dL{serum}", "10.mg/dL", "ug/dL", "mol/m3", "dm", "kat/L", "g.m/
 
 @pytest.fixture
 def nothing_read_yet():
-    for cached in (quantity._registry, quantity.ucum_unit, quantity.linear, quantity._plan):
-        cached.cache_clear()
+    quantity._registry.cache_clear()
+    for kept in (quantity._understood, quantity._factors, quantity._plans):
+        kept.clear()
 
 
 def test_first_questions_at_once_get_the_answers_of_questions_one_by_one(nothing_read_yet):

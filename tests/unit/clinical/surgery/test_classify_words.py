@@ -287,16 +287,6 @@ def test_a_text_in_the_place_of_a_code_is_no_code(surgery) -> None:
     assert not read(surgery, None, (CPT, "a whole sentence about the patient")).is_spine_surgery
 
 
-def test_what_is_kept_about_codes_has_a_limit(surgery, monkeypatch) -> None:
-    monkeypatch.setattr("cds_service.clinical.surgery.classify._MOST_KEPT", 2)
-    surgery.readings.clear()
-
-    for code in ("63030", "63047", "22612"):
-        read(surgery, None, (CPT, code))
-
-    assert list(surgery.readings) == [("cpt", "22612")]
-
-
 def test_a_body_site_and_a_note_that_name_no_place_add_nothing(surgery) -> None:
     reading = read(surgery, None, (CPT, "22612"), body_sites=(concept("Skin"),), notes=("Went well.",))
 
