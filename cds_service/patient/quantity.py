@@ -186,6 +186,8 @@ _KEPT_MOST = 4096
 _OURS = frozenset({None, "", *AS_SENT, *_KNOWN_UNITS})
 """Units as our tables write them. What is decided about these is kept from call to call; about any other text, which may be
 anything that somebody has typed, only where the library knows it for a unit and it bears no remark in braces."""
+_REMARK = re.compile(r"\{[^{}]*\}(?=[./)]|\Z)")
+"""A remark behind a unit changes nothing.  Source: UCUM, section 6."""
 
 
 @lru_cache(maxsize=1)
@@ -194,6 +196,8 @@ def _registry() -> Any:
 
 
 _understood: set[str] = set()
+_not_understood: set[int] = set()
+"""Hashes, of which nobody can make the text again."""
 _factors: dict[tuple[str, str], tuple[float, float] | None] = {}
 _plans: dict[tuple[str | None, str | None, Measure], Plan] = {}
 
@@ -209,18 +213,31 @@ def ucum_unit(text: str) -> str | None:
         return known
     if re.fullmatch(r"\{[^{}]*\}", bare):
         return "1"
-    if bare in _KNOWN_UNITS or bare in _understood:
+    if bare in _KNOWN_UNITS:
         return bare
     if len(bare) > _LONGEST_UNIT or not _UCUM_TEXT.fullmatch(bare):
         return None
+    plain = _REMARK.sub("", bare)
+    return bare if _is_understood(plain) or (plain != bare and _is_understood(bare)) else None
+
+
+def _is_understood(text: str) -> bool:
+    """Tell whether *text* is UCUM as the library reads it."""
+    if text in _KNOWN_UNITS or text in _understood:
+        return True
+    mark = hash(text)
+    if mark in _not_understood:
+        return False
     try:
         with _ONE_AT_A_TIME:
-            _registry().from_ucum(bare)
+            _registry().from_ucum(text)
     except Exception:  # noqa: BLE001  the grammar raises parser errors of many classes; all mean "not understood"
-        return None
-    if "{" not in bare and len(_understood) < _KEPT_MOST:
-        _understood.add(bare)
-    return bare
+        if len(_not_understood) < _KEPT_MOST:
+            _not_understood.add(mark)
+        return False
+    if "{" not in text and len(_understood) < _KEPT_MOST:
+        _understood.add(text)
+    return True
 
 
 def linear(source: str, target: str) -> tuple[float, float] | None:
@@ -228,15 +245,17 @@ def linear(source: str, target: str) -> tuple[float, float] | None:
 
     The usual pairs are written down as the library answered them (unit_factors.py); any other is asked of it now.
     """
-    if source == target:
+    plain = _REMARK.sub("", source)
+    unit = plain if plain in _KNOWN_UNITS or plain in _understood else source
+    if unit == target:
         return (1.0, 0.0)
-    pair = (source, target)
+    pair = (unit, target)
     if pair in FACTORS:
         return FACTORS[pair]
     if pair in _factors:
         return _factors[pair]
-    answer = ask_library(source, target)
-    if source in _understood and len(_factors) < _KEPT_MOST:
+    answer = ask_library(unit, target)
+    if "{" not in unit and len(_factors) < _KEPT_MOST:
         _factors[pair] = answer
     return answer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from cds_service.patient import quantity
@@ -36,26 +38,52 @@ def test_what_is_no_unit_is_not_understood(text: str) -> None:
 @pytest.fixture
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantity, "_understood", set())
+    monkeypatch.setattr(quantity, "_not_understood", set())
     monkeypatch.setattr(quantity, "_factors", {})
     monkeypatch.setattr(quantity, "_plans", {})
 
 
 @pytest.mark.parametrize(
-    ("most", "asked"), [(10, ["kg/m3", "g/m3{MrsX}", "g/m3{MrsX}"]), (0, ["kg/m3", "g/m3{MrsX}"] * 2)]
+    ("most", "asked"),
+    [(10, ["kg/m3", "g/m3", "g/{MrsX}"] + ["g/{MrsX}"]), (0, ["kg/m3", "g/m3{MrsX}", "g/{MrsX}"] * 2)],
 )
-def test_of_other_units_those_without_a_remark_are_asked_about_once(
+def test_of_other_units_the_plain_ones_are_asked_about_once(
     most: int, asked: list[str], nothing_kept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions: list[str] = []
     monkeypatch.setattr(quantity, "_KEPT_MOST", most)
     monkeypatch.setattr(quantity, "ask_library", lambda source, target: questions.append(source))
 
-    for unit in ("kg/m3", "g/m3{MrsX}") * 2:
-        assert quantity.ucum_unit(unit) == unit
+    for unit in ("kg/m3", "g/m3{MrsX}", "g/{MrsX}") * 2:
+        assert ucum_unit(unit) == unit
         linear(unit, "mg/L")
 
     assert sorted(questions) == sorted(asked)
-    assert "MrsX" not in repr((quantity._understood, quantity._factors))
+    assert "MrsX" not in repr((quantity._understood, quantity._factors, quantity._not_understood))
+
+
+@pytest.mark.parametrize("unit", ["mg/L{serum}", "mg/dL{serum}", "{a}.kg/m3{b}", "mm[Hg]{lying}"])
+def test_a_remark_behind_a_unit_changes_nothing(unit: str) -> None:
+    assert ucum_unit(unit) == unit
+    assert linear(unit, "mg/L") == pytest.approx(ask_library(unit, "mg/L"))
+
+
+def test_a_remark_elsewhere_is_left_to_the_library() -> None:
+    assert ucum_unit("m{x}s") is None and ucum_unit("ms") == "ms"
+
+
+@pytest.mark.parametrize(("most", "times"), [(10, 1), (0, 3)])
+def test_of_what_is_no_unit_no_text_is_kept(
+    most: int, times: int, nothing_kept: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(quantity, "_KEPT_MOST", most)
+    monkeypatch.setattr(
+        quantity, "_registry", lambda: SimpleNamespace(from_ucum=lambda text: asked.append(text) or 1 / 0)
+    )
+
+    assert [ucum_unit("MrsX") for _ in range(3)] == [None] * 3
+    assert asked == ["MrsX"] * times and not quantity._understood
 
 
 def test_what_was_decided_about_our_units_is_kept_and_about_other_texts_is_not(nothing_kept: None) -> None:

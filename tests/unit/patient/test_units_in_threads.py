@@ -16,7 +16,7 @@ ODD_UNITS = ("mg/dL{serum}", "10.mg/dL", "ug/dL", "mol/m3", "dm", "kat/L", "g.m/
 @pytest.fixture
 def nothing_read_yet():
     quantity._registry.cache_clear()
-    for kept in (quantity._understood, quantity._factors, quantity._plans):
+    for kept in (quantity._understood, quantity._not_understood, quantity._factors, quantity._plans):
         kept.clear()
 
 
