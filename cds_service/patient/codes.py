@@ -36,7 +36,7 @@ _ADDRESSES: dict[str, str] = {
     "hl7.org/fhir/sid/icd-10-de": "icd10",
     "fhir.de/codesystem/bfarm/icd-10-gm": "icd10",
     "fhir.de/codesystem/dimdi/icd-10-gm": "icd10",
-    "who.int/classifications/icd/en/": "icd10",
+    "who.int/classifications/icd/en": "icd10",
     "fhir.hl7.org.uk/id/icd-10": "icd10",
     "fhir.nhs.uk/id/icd-10": "icd10",
     "hl7.org/fhir/sid/icd-10-pcs": "icd10pcs",

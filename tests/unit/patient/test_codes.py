@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cds_service.patient import codes
 from cds_service.patient.codes import canonical_system, code_key
 
 
@@ -20,6 +21,9 @@ from cds_service.patient.codes import canonical_system, code_key
         ("http://terminology.hl7.org/CodeSystem/CPT", "cpt"),
         ("http://www.cms.gov/Medicare/Coding/ICD10", "icd10pcs"),
         ("https://www.cms.gov/medicare/coding/icd10/2026", "icd10pcs"),
+        ("https://", ""),
+        ("  ", ""),
+        ("/|2026", ""),
         ("http://hl7.org/fhir/sid/icd-10-pcs", "icd10pcs"),
         ("http://www.icd10data.com/icd10pcs", "icd10pcs"),
         ("http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-procedure-icd10", "icd10pcs"),
@@ -34,6 +38,7 @@ from cds_service.patient.codes import canonical_system, code_key
         ("https://fhir.hl7.org.uk/Id/opcs-4", "opcs4"),
         ("http://loinc.org", "loinc"),
         ("http://www.whocc.no/atc", "atc"),
+        ("http://www.who.int/classifications/icd/en/", "icd10"),
         ("http://www.nlm.nih.gov/research/umls/rxnorm", "rxnorm"),
         ("urn:oid:1.2.3.4", ""),
         ("urn:oid:1.2.840.114350.1.13.0.1.7.2.696580", ""),
@@ -67,3 +72,8 @@ def test_a_code_is_normal_however_it_is_spelt(system, code, key) -> None:
 
 def test_a_text_in_the_place_of_a_code_is_read_but_not_kept() -> None:
     assert code_key("http://loinc.org", "a long text that is no code") == ("loinc", "ALONGTEXTTHATISNOCODE")
+
+
+def test_a_system_in_the_usual_writing_is_what_reading_it_says() -> None:
+    assert len(codes._AS_WRITTEN) > 100
+    assert {system: codes._read_system(system) for system in codes._AS_WRITTEN} == codes._AS_WRITTEN
