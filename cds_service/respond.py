@@ -36,7 +36,7 @@ from cds_service.knowledge.model import Knowledge
 from cds_service.orders.call import CallFacts, Link
 from cds_service.patient.record import Order, PatientRecord
 from cds_service.picture import picture
-from cds_service.steps import Steps, at_once
+from cds_service.steps import Steps, finish
 from cds_service.wire.apart import Apart
 from cds_service.wire.request import HookCall
 
@@ -183,7 +183,7 @@ def explain_call(call: HookCall, practice: Practice, terms: Terms, at: datetime)
     on = _day(call, practice, at)
     gathered = _gather(call, practice, terms, on)
     record = _record(call, practice, gathered)
-    advice, occasion, facts = at_once(_conclude(call, practice, terms, record, on, at))
+    advice, occasion, facts = finish(_conclude(call, practice, terms, record, on, at))
     cards = build_cards(advice, practice.knowledge, facts, occasion)
     drawn = picture(advice, record, practice.knowledge, _moment(call, at))
     return explain(advice, practice.knowledge, cards, occasion) | {"picture": drawn}

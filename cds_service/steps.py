@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
 
 
-def at_once(steps: Steps[Result]) -> Result:
+def finish(steps: Steps[Result]) -> Result:
     """Take all *steps* and give their result; raises what they raise."""
     while True:
         try:

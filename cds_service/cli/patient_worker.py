@@ -99,13 +99,13 @@ _REFUSED: dict[type[Exception], tuple[int, str, str]] = {
 
 
 class PatientWorker(ThreadWorker):
-    """gunicorn's thread worker with the collecting main loop. `body_bytes_most` and `at_once` are set by the server."""
+    """gunicorn's thread worker with the collecting main loop. `body_bytes_most`, `at_once` and `in_steps` are set by the server."""
 
     body_bytes_most = 16 * 2**20
     at_once: re.Pattern[str] | None = None
     """Paths that are answered on the main loop: such requests wait for nobody, or say MustWait before they do."""
     in_steps: Callable[..., Steps[Iterable[bytes]]] | None = None
-    """The application, where it can answer in steps."""
+    """The application, which answers these in steps; set where `at_once` is."""
     not_again: WeakSet[socket.socket] = WeakSet()
     """Connections on which a body had no clear end: what follows on them is no request."""
 
@@ -366,10 +366,7 @@ class PatientWorker(ThreadWorker):
         environ["wsgi.input"], environ["gunicorn.socket"] = io.BytesIO(conn.body), conn.sock
         environ[ON_THE_LOOP] = True
         reply = Reply()
-        if self.in_steps is None:
-            body = self.wsgi(environ, reply.start_response)
-        else:
-            body = yield from self.in_steps(environ, reply.start_response)
+        body = yield from self.in_steps(environ, reply.start_response)
         is_last = self.nr + 1 >= self.max_requests
         keep = self.alive and not is_last and self._keeps_alive and len(self.collecting) <= self.max_keepalived
         keep = keep and environ.get("HTTP_CONNECTION", "").lower() != "close"
@@ -458,7 +455,7 @@ def _refusal(error: Exception) -> bytes:
 
 
 def _is_small(conn: Connection) -> bool:
-    return conn.body is None or len(conn.body) <= _SMALL_BYTES
+    return len(conn.body) <= _SMALL_BYTES
 
 
 def _is_short(conn: Connection) -> bool:

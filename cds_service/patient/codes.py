@@ -119,12 +119,13 @@ _LETTERS_FOR_DIGITS = str.maketrans("OI", "01")
 
 def canonical_system(system: str | None) -> str:
     """Give the short name of a recorded system (URI, urn:oid, bare OID or name); "" where it tells none we know."""
-    known = _AS_WRITTEN.get(system or "")
+    if not system:
+        return ""
+    known = _AS_WRITTEN.get(system)
     return _read_system(system) if known is None else known
 
 
 _AS_WRITTEN: dict[str, str] = {
-    "": "",
     **{f"http://{address}": short for address, short in _ADDRESSES.items()},
     **{f"http://www.{address}": short for address, short in _ADDRESSES.items()},
     **{f"urn:oid:{oid}": short for oid, short in _OIDS.items()},
@@ -132,8 +133,8 @@ _AS_WRITTEN: dict[str, str] = {
 """Systems in the writing that nearly all charts use."""
 
 
-def _read_system(system: str | None) -> str:
-    name = (system or "").strip().lower().partition("|")[0].partition("#")[0].rstrip("/")
+def _read_system(system: str) -> str:
+    name = system.strip().lower().partition("|")[0].partition("#")[0].rstrip("/")
     if not name:
         return ""
     if name.startswith("urn:oid:") or name[0].isdigit():
@@ -162,10 +163,6 @@ def normal_code(canonical: str, code: str | None) -> str:
     if canonical in _DOTTED and len(text) > 3 and "." not in text:
         return f"{text[:3]}.{text[3:]}"
     return text
-
-
-LONGEST_CODE = 20
-"""Characters; no terminology we know has a longer code. Longer ones are text in the wrong place."""
 
 
 def code_key(system: str | None, code: str | None) -> CodeKey:

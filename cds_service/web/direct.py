@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cds_service.steps import Steps, at_once
+from cds_service.steps import Steps, finish
 from cds_service.web.bodies import plain_json_bytes
 from cds_service.web.cors import VARY, Origins
 from cds_service.web.guard import Guard, Knock
@@ -46,7 +46,7 @@ class DirectCalls:
         self._log = log
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return at_once(self.in_steps(environ, start_response))
+        return finish(self.in_steps(environ, start_response))
 
     def in_steps(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Steps[Iterable[bytes]]:
         """As calling the application, in steps. Not for traced calls: of spans in one thread, the last begun ends first."""

@@ -22,7 +22,7 @@ from cds_service.respond import (
     usage_requirements,
 )
 from cds_service.security.limits import check_depth
-from cds_service.steps import Steps, at_once
+from cds_service.steps import Steps, finish
 from cds_service.store.feedback import IssuedCard, Store
 from cds_service.web.bodies import json_bytes
 from cds_service.web.guard import Guard
@@ -79,8 +79,8 @@ class HookCalls:
             raise MustWait
         visit.facts["hook"] = service.hook
         at = self.clock()
+        yield
         try:
-            yield
             answer = yield from respond(asked, self.practice, tenant, at)
         except RequiredDataMissing:
             metrics.count_missing(service.id)
@@ -105,7 +105,7 @@ def services_blueprint(calls: HookCalls) -> Blueprint:
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         on_the_loop = bool(request.environ.get(ON_THE_LOOP))
-        body = at_once(calls.answer(g._get_current_object(), service_id, json_bytes, on_the_loop))
+        body = finish(calls.answer(g._get_current_object(), service_id, json_bytes, on_the_loop))
         return Response(body, content_type=JSON)
 
     @blueprint.post("/explain")

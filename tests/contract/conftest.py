@@ -78,6 +78,10 @@ def service_of(call: dict[str, Any]) -> str:
     return next(f"/cds-services/{hook.id}" for hook in ALL_HOOKS if hook.hook == call["hook"])
 
 
+PATIENTS = sorted(one.stem for one in (FIXTURES / "patients").glob("*.json"))
+"""The names of the fixture patients."""
+
+
 def patient_call(patient: str, on: str, hook: str = "patient-view") -> dict[str, Any]:
     """A call about one of the fixture patients, with everything in the prefetch."""
     bundle = read_json(FIXTURES / "patients" / f"{patient}.json")

@@ -17,7 +17,7 @@ from cds_service import metrics, respond
 from cds_service.security.limits import RateLimiter
 from cds_service.web.direct import DirectCalls
 from cds_service.web.waiting import ON_THE_LOOP, MustWait
-from tests.contract.conftest import FIXTURES, PATIENT_VIEW, a_call, patient_call
+from tests.contract.conftest import PATIENT_VIEW, PATIENTS, a_call, patient_call
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 LOOPBACK = "http://localhost:3000"
@@ -190,17 +190,14 @@ def taken_together(app: DirectCalls, environs: list[dict[str, Any]]) -> list[tup
             try:
                 next(steps)
             except StopIteration as end:
-                given = under_way.pop(number) and end.value
-                body = b"".join(given)
-                getattr(given, "close", lambda: None)()
+                del under_way[number]
+                body = b"".join(end.value)
+                getattr(end.value, "close", lambda: None)()
                 status, headers = started[number]
                 request_id = dict(headers)["X-Request-Id"]
                 headers = [(name, value.replace(request_id, "ID")) for name, value in headers]
                 told[number] = (status, headers, body.replace(request_id.encode(), b"ID"))
     return [told[number] for number in range(len(environs))]
-
-
-PATIENTS = sorted(one.stem for one in (FIXTURES / "patients").glob("*.json"))
 
 
 def test_calls_that_are_answered_together_are_answered_as_each_alone(both, capsys) -> None:

@@ -20,7 +20,17 @@ from urllib.parse import urlsplit
 import requests
 
 from benchmarks.bodies import call_body
-from tests.contract.conftest import FIXTURES, PATIENT_VIEW, ROOT, a_call, free_port, patient_call, read_json, serving
+from tests.contract.conftest import (
+    FIXTURES,
+    PATIENT_VIEW,
+    PATIENTS,
+    ROOT,
+    a_call,
+    free_port,
+    patient_call,
+    read_json,
+    serving,
+)
 
 
 def a_report() -> dict:
@@ -149,8 +159,7 @@ def test_many_slow_clients_hold_up_no_other(running: str) -> None:
 
 def test_patients_who_are_asked_about_at_once_each_get_their_own_answer(running: str) -> None:
     address = urlsplit(running)
-    names = sorted(one.stem for one in (FIXTURES / "patients").glob("*.json"))
-    calls = [json.dumps(patient_call(name, "2026-05-15")) for name in names]
+    calls = [json.dumps(patient_call(name, "2026-05-15")) for name in PATIENTS]
     connections = [http.client.HTTPConnection(address.hostname, address.port, timeout=10) for _ in range(8)]
 
     def told(connection: http.client.HTTPConnection) -> list[tuple[str, str, str]]:

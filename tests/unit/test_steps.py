@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.steps import Steps, at_once
+from cds_service.steps import Steps, finish
 
 
 def counted(upto: int, said: list[int]) -> Steps[str]:
@@ -18,7 +18,7 @@ def counted(upto: int, said: list[int]) -> Steps[str]:
 def test_all_steps_are_taken_and_the_result_is_given(upto: int) -> None:
     said: list[int] = []
 
-    assert at_once(counted(upto, said)) == "done"
+    assert finish(counted(upto, said)) == "done"
     assert said == list(range(upto))
 
 
@@ -28,4 +28,4 @@ def test_what_a_step_raises_is_raised() -> None:
         raise KeyError("step")
 
     with pytest.raises(KeyError, match="step"):
-        at_once(fail())
+        finish(fail())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cds_service.patient.codes import LONGEST_CODE, CodeKey, canonical_system, normal_code
+from cds_service.patient.codes import CodeKey, canonical_system, normal_code
 
 _SHAPES: dict[str, re.Pattern[str]] = {
     "icd10pcs": re.compile(r"[0-9A-HJ-NP-Z]{7}"),
@@ -23,6 +23,8 @@ _PROCEDURE_SYSTEMS = frozenset(_SHAPES)
 _MODIFIED = re.compile(r"^(\d{4}[0-9TFUMA]|[A-V]\d{4})([-,]?[0-9A-Z]{2})+$")  # 63030-50: a code with its modifiers
 _STRAY = " \t\n.,;:'\""  # signs at either end of a code that belong to no terminology ("22633.")
 _DOTTED_ICD9 = re.compile(r"\d{2}\.\d{1,2}")
+_LONGEST_CODE = 20
+"""Characters; no terminology we know has a longer code. Longer ones are text in the wrong place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class ReadCode:
 
 def read_code(system: str | None, code: str | None) -> ReadCode:
     """Tell the terminology and the normalised code of a recorded procedure coding; system "" where nothing fits."""
-    if code is not None and len(code) > LONGEST_CODE:
+    if code is not None and len(code) > _LONGEST_CODE:
         return ReadCode((canonical_system(system), ""))
     recorded = canonical_system(system)
     code = (code or "").strip(_STRAY)
